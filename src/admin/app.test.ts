@@ -2,6 +2,8 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { expect, test } from 'vitest';
 import { listenAdmin, played, playedAdmin } from '../../test/support/admin-api.ts';
 import { ask } from '../../test/support/peers.ts';
+import { UsageError } from '../errors.ts';
+import { EventBus } from '../events/bus.ts';
 import { createApp } from './app.ts';
 
 const { deps, changes } = playedAdmin();
@@ -121,6 +123,42 @@ test('sessions: pages, one by what its client carries, a move and an end', async
   expect((await post('move', { ...one, to: 's1', force: true })).body).toEqual({ state: 'moved' });
   expect((await post('end', one)).body).toEqual({ state: 'ended' });
   expect(changes.splice(0)).toEqual([`${one.session} to s1`, `${one.session} ended`]);
+});
+
+test('the config: checked, read again, or told why not', async () => {
+  const yaml = (body: string) => ({ method: 'POST', body, headers: { 'content-type': 'application/yaml' } });
+  expect((await told('/v1/config/check', yaml('{}'))).body).toEqual({ valid: true, problems: [], diff: [] });
+  expect((await told('/v1/config/check', yaml('x'))).body).toMatchObject({ valid: false, problems: ['E: no'] });
+  const dry = await told('/v1/config/reload?dry-run', { method: 'POST' });
+  expect(dry.body).toEqual({ applied: false, diff: ['~ a: 1 -> 2'], restart: [] });
+  expect(changes).toEqual([]);
+  expect((await told('/v1/config/reload', { method: 'POST' })).body).toMatchObject({ applied: true });
+  expect(changes.splice(0)).toEqual(['reloaded']);
+  const fileless = await createApp({ ...deps, configFile: null }).request('/v1/config/reload', { method: 'POST' });
+  expect([fileless.status, await fileless.json()]).toMatchObject([409, { error: { code: 'no-config-file' } }]);
+  const reload = () => Promise.reject(new UsageError('the config is not valid'));
+  const refusing = createApp({ ...deps, configFile: { check: reload, reload } });
+  const refused = await refusing.request('/v1/config/reload', { method: 'POST' });
+  expect([refused.status, await refused.json()]).toMatchObject([422, { error: { code: 'config-refused' } }]);
+});
+
+test('events: those that were missed, then each as it happens; a client that goes is forgotten', async () => {
+  const clock = { wall: () => 1000 };
+  const bus = new EventBus(clock, () => {});
+  const withBus = createApp({ ...deps, events: bus });
+  bus.publish('config.refused', { reason: 'one' });
+  bus.publish('config.refused', { reason: 'two' });
+  const reply = await withBus.request('/v1/events', { headers: { 'last-event-id': '1000' } });
+  const reader = reply.body!.getReader();
+  const next = async () => new TextDecoder().decode((await reader.read()).value);
+  expect(await next()).toBe('retry: 1000\n\n');
+  const event = (id: number, reason: string) =>
+    `id: ${id}\nevent: config.refused\ndata: ${JSON.stringify({ id, time: 1000, name: 'config.refused', fields: { reason } })}\n\n`;
+  expect(await next()).toBe(event(1001, 'two'));
+  bus.publish('config.refused', { reason: 'three' });
+  expect(await next()).toBe(event(1002, 'three'));
+  await reader.cancel();
+  bus.publish('config.refused', { reason: 'four' });
 });
 
 test('a path that is none, and a fault of Limpet', async () => {

@@ -5,6 +5,8 @@ import { HTTPException } from 'hono/http-exception';
 import type { AdminDependencies } from './dependencies.ts';
 import { ApiProblem, messageOf, type ProblemStatus } from './problem.ts';
 import { addConfig } from './routes/config.ts';
+import { addEvents } from './routes/events.ts';
+import { addExplain } from './routes/explain.ts';
 import { addMetrics } from './routes/metrics.ts';
 import { addPools } from './routes/pools.ts';
 import { addProbes } from './routes/probes.ts';
@@ -30,6 +32,8 @@ export function createApp(deps: AdminDependencies): OpenAPIHono {
   addServers(app, deps);
   addSessions(app, deps);
   addConfig(app, deps);
+  addEvents(app, deps);
+  addExplain(app, deps);
   app.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' });
   app.doc31('/openapi.json', {
     openapi: '3.1.0',

@@ -1,12 +1,16 @@
 /** What the admin API is made of: each function answers one question about the running balancer, or changes one thing. */
 import type { Exposition } from '../metrics/exposition.ts';
+import type { Timers } from '../time/clock.ts';
 import type {
   AddedServer,
+  ConfigCheck,
   ConfigView,
   DrainState,
+  ExplainRequest,
   FoundSession,
   Health,
   PoolView,
+  Reload,
   ServerChange,
   ServerView,
   SessionFilter,
@@ -26,6 +30,31 @@ export interface AdminDependencies {
   readonly config: () => ConfigView;
   readonly servers: ServerControl;
   readonly sessions: SessionControl;
+  readonly events: AdminEvents;
+  readonly timers: Timers;
+  /** Throws UsageError for a listener that the config does not have. */
+  readonly explain: (request: ExplainRequest) => Promise<Record<string, unknown>>;
+  /** null: the config did not come from a file. */
+  readonly configFile: ConfigFile | null;
+}
+
+export interface AdminEvent {
+  readonly id: number;
+  readonly name: string;
+}
+
+/** The bus of events (events/bus.ts). */
+export interface AdminEvents {
+  subscribe(listener: (event: AdminEvent) => void): () => void;
+  since(id: number): readonly AdminEvent[];
+}
+
+/** The file of the config. */
+export interface ConfigFile {
+  /** Reads a text as if it were in the file. Puts nothing in force. */
+  check(yaml: string): Promise<ConfigCheck>;
+  /** Throws UsageError with the reason when it is refused; then nothing has changed. */
+  reload(dryRun: boolean): Promise<Reload>;
 }
 
 /** What is known of servers, and what may be done with them. A change that cannot be is thrown as a UsageError. */

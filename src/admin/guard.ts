@@ -20,7 +20,7 @@ const isPublic = (path: string): boolean =>
   path === '/livez' || path === '/readyz' || path === '/' || path.startsWith('/assets/');
 
 /** Requests that have a body and change nothing. */
-const readingPosts = new Set(['/v1/sessions/find', '/v1/config/check', '/v1/explain']);
+const readingPosts = new Set(['/v1/sessions/find', '/v1/explain']);
 
 /** null: it may go on. */
 export function refusalOf(

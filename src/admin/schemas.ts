@@ -175,6 +175,11 @@ export const ServerQuery = z.object({
   rank: z.enum(['safest']).optional().openapi({ description: 'What can be stopped with the least loss comes first.' }),
 });
 
+const anyId = z
+  .string()
+  .regex(/^([0-9a-f]{8}|[0-9a-f]{16}|[0-9a-f]{32})$/, { error: 'expected 8, 16 or 32 hex digits' })
+  .openapi({ example: '0f1e2d3c' });
+
 const sessionId = z
   .string()
   .regex(/^([0-9a-f]{16}|[0-9a-f]{32})$/, { error: 'expected 16 or 32 hex digits, as /v1/sessions has them' })
@@ -223,7 +228,12 @@ export const SessionQuerySchema = z
       .optional()
       .openapi({ example: 'JSESSIONID=1A2B', description: 'As in the header Cookie.' }),
     token: z.string().max(16_384).optional().openapi({ description: "The value of Limpet's own cookie." }),
-    id: sessionId.optional(),
+    id: anyId.optional(),
+    header: z
+      .string()
+      .max(16_384)
+      .regex(/^[\w!#$%&'*+.^`|~-]{1,100}:[^\r\n\0]*$/, { error: 'expected Name: value' })
+      .optional(),
     headers: z
       .record(
         z.string().regex(/^[\w!#$%&'*+.^`|~-]{1,100}$/),
@@ -283,6 +293,59 @@ export const SessionDoneSchema = z
   })
   .openapi('SessionDone');
 
+export const EventsQuery = z.object({
+  since: z
+    .string()
+    .regex(/^\d{1,16}$/, { error: 'expected the id of an event' })
+    .optional(),
+});
+
+export const ExplainSchema = z
+  .strictObject({
+    request: z.string().min(1).max(131_072).openapi({
+      description: 'The head of a request as a client sends it; LF line ends will do.',
+      example: 'GET /cart HTTP/1.1\nHost: shop.example\n\n',
+    }),
+    listener: z.string().max(1024).optional().openapi({ description: 'As the config says it. Left out: the first.' }),
+    client: z.union([z.ipv4(), z.ipv6()]).optional().openapi({ description: 'Who connects. Left out: 127.0.0.1.' }),
+  })
+  .openapi('Explain');
+
+export const ExplanationSchema = z
+  .record(z.string(), z.unknown())
+  .openapi('Explanation', { description: 'As `limpet explain --json` prints it, and the same in words as `text`.' });
+
+const differences = z.array(z.string()).openapi({
+  description: 'A line for each field: + added, - removed, ~ changed. No secrets.',
+  example: ['~ pools.shop.servers.s2.weight: 1 -> 2'],
+});
+
+export const ConfigCheckSchema = z
+  .object({
+    valid: z.boolean(),
+    problems: z.array(z.string()).openapi({ description: 'Errors, and warnings of a valid one.' }),
+    diff: differences,
+  })
+  .openapi('ConfigCheck');
+
+export const ReloadQuery = z.object({
+  'dry-run': z
+    .enum(['', 'true', 'false'])
+    .optional()
+    .openapi({ description: 'Tells what would change, and changes nothing.' }),
+});
+
+export const ReloadSchema = z
+  .object({
+    applied: z.boolean(),
+    diff: differences,
+    restart: z.array(z.string()).openapi({ description: 'Fields that change with a restart only.' }),
+  })
+  .openapi('Reload');
+
+export type ConfigCheck = z.infer<typeof ConfigCheckSchema>;
+export type Reload = z.infer<typeof ReloadSchema>;
+export type ExplainRequest = z.infer<typeof ExplainSchema>;
 export type ServerView = z.infer<typeof ServerSchema>;
 export type ServerChange = z.infer<typeof ServerChangeSchema>;
 export type AddedServer = z.infer<typeof AddedServerSchema>;

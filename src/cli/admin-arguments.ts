@@ -9,7 +9,14 @@ import * as values from './values.ts';
 export type AdminCommand =
   | ServerCommand
   | { readonly kind: 'sessions'; readonly file: string | undefined; readonly json: boolean }
-  | { readonly kind: 'session'; readonly file: string | undefined; readonly command: SessionsCommand };
+  | { readonly kind: 'session'; readonly file: string | undefined; readonly command: SessionsCommand }
+  | { readonly kind: 'reload'; readonly file: string | undefined; readonly dryRun: boolean }
+  | {
+      readonly kind: 'events';
+      readonly file: string | undefined;
+      readonly json: boolean;
+      readonly since: number | undefined;
+    };
 
 interface Common {
   readonly config?: string;
@@ -27,6 +34,17 @@ export function addAdmin(program: Command, found: (command: AdminCommand) => voi
       .helpOption('-h, --help', 'print this help')
       .option('-c, --config <file>', 'the config of the balancer', values.file('--config'));
   addServerCommands(command, found);
+  command('reload', 'read the config file again, and put it in force at all workers or at none')
+    .option('--dry-run', 'tell what would change, and change nothing')
+    .action(({ config, dryRun }: Common & { readonly dryRun?: true }) =>
+      found({ kind: 'reload', file: config, dryRun: dryRun === true }),
+    );
+  command('events', 'tell what happens, until it is interrupted')
+    .option('--json', 'a line of JSON for each')
+    .option('--since <id>', 'begin with those after the event of this id', values.whole('--since'))
+    .action(({ config, json, since }: Common & { readonly since?: number }) =>
+      found({ kind: 'events', file: config, json: json === true, since }),
+    );
   addSessions(
     command('sessions', 'tell of each server its sessions, how many have a copy, and what runs there'),
     command,
@@ -38,7 +56,8 @@ type MakeCommand = (usage: string, description: string, parent?: Command) => Com
 
 function addSessions(sessions: Command, command: MakeCommand, found: (command: AdminCommand) => void): void {
   const pool = ['--pool <name>', 'in this pool (default: any)', values.text('--pool', 'the name of a pool')] as const;
-  const tell = (file: string | undefined, command: SessionsCommand): void => found({ kind: 'session', file, command });
+  const report = (file: string | undefined, command: SessionsCommand): void =>
+    found({ kind: 'session', file, command });
   sessions
     // `limpet sessions list --json`: the flag is that of list.
     .enablePositionalOptions()
@@ -51,7 +70,7 @@ function addSessions(sessions: Command, command: MakeCommand, found: (command: A
     .option('--limit <number>', `the most of them (default: ${usualLimit})`, values.whole('--limit'))
     .option('--json', 'as JSON')
     .action(({ config, json, limit = usualLimit, ...rest }: Common & { server?: string; limit?: number }) =>
-      tell(config, { what: 'list', limit, json: json === true, ...rest }),
+      report(config, { what: 'list', limit, json: json === true, ...rest }),
     );
   command('find', 'find the session that a client carries', sessions)
     .option(...pool)
@@ -69,16 +88,16 @@ function addSessions(sessions: Command, command: MakeCommand, found: (command: A
           'limpet sessions find: found nothing to look for, expected --cookie, --token, --id, --header, --path or --client',
         );
       }
-      tell(config, { what: 'find', query: all, json: json === true });
+      report(config, { what: 'find', query: all, json: json === true });
     });
   command('move <session>', 'give a session another server, from its next request on', sessions)
     .requiredOption('--to <server>', 'the name of a server of its pool', values.text('--to', 'the name of a server'))
     .option(...pool)
     .option('--force', 'also without a copy: its state stays behind, and is lost')
     .action((session: string, { config, force, ...rest }: Common & { to: string; force?: true }) =>
-      tell(config, { what: 'move', session, force: force === true, ...rest }),
+      report(config, { what: 'move', session, force: force === true, ...rest }),
     );
   command('end <session>', 'end a session, as a sign-out does', sessions)
     .option(...pool)
-    .action((session: string, { config, ...rest }: Common) => tell(config, { what: 'end', session, ...rest }));
+    .action((session: string, { config, ...rest }: Common) => report(config, { what: 'end', session, ...rest }));
 }

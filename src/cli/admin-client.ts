@@ -52,6 +52,27 @@ export class AdminClient {
     return (text === '' ? null : JSON.parse(text)) as T;
   }
 
+  /** The lines of a response that goes on. */
+  async *lines(path: string): AsyncGenerator<string> {
+    const response = await this.open('GET', path, undefined, true);
+    response.setEncoding('utf8');
+    if ((response.statusCode ?? 0) >= 300) {
+      let text = '';
+      for await (const piece of response) text += String(piece);
+      throw this.refusalOf(response.statusCode ?? 0, text);
+    }
+    let rest = '';
+    try {
+      for await (const piece of response) {
+        const lines = (rest + String(piece)).split('\n');
+        rest = lines.pop() ?? '';
+        yield* lines;
+      }
+    } catch {
+      // The connection broke: there is no more.
+    }
+  }
+
   private async request(method: string, path: string, body?: unknown): Promise<string> {
     const response = await this.open(method, path, body);
     let text = '';
@@ -62,7 +83,7 @@ export class AdminClient {
   }
 
   /** Resolves with the head of the response, whatever its status. */
-  private open(method: string, path: string, body?: unknown): Promise<IncomingMessage> {
+  private open(method: string, path: string, body?: unknown, goesOn = false): Promise<IncomingMessage> {
     const { address, token } = this;
     const where =
       address.kind === 'unix'
@@ -75,7 +96,7 @@ export class AdminClient {
     };
     const at = formatAddress(address);
     return new Promise((resolve, reject) => {
-      const request = http.request({ ...where, method, path, headers, timeout: answerTimeoutMs }, resolve);
+      const request = http.request({ ...where, method, path, headers, timeout: goesOn ? 0 : answerTimeoutMs }, resolve);
       request.on('timeout', () => request.destroy(new Error('timeout')));
       request.on('error', (error) => reject(new UsageError(`no balancer answers at ${at}: ${whyNoAnswer(error)}`)));
       request.end(body === undefined || isText ? body : JSON.stringify(body));

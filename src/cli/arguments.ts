@@ -26,7 +26,13 @@ export interface Overrides {
 export type ParsedCommand =
   | { readonly kind: 'servers'; readonly config: Config }
   /** `file` undefined: the one of the current folder. */
-  | { readonly kind: 'config'; readonly file: string | undefined; readonly overrides: Overrides }
+  | {
+      readonly kind: 'config';
+      readonly file: string | undefined;
+      readonly overrides: Overrides;
+      /** Reload when the file changes. */
+      readonly watch?: true;
+    }
   | { readonly kind: 'check'; readonly file: string | undefined }
   /** `lifetime` in milliseconds. */
   | {
@@ -66,6 +72,7 @@ interface Flags extends Overrides {
   readonly tlsCert?: readonly string[];
   readonly tlsKey?: readonly string[];
   readonly config?: string;
+  readonly watch?: true;
 }
 
 const examples = `
@@ -86,6 +93,7 @@ Examples:
   limpet servers --safest                 what can be stopped at the least loss; limpet down, add and remove
   limpet sessions                         where they live, and how many have a copy
   limpet sessions find --cookie shop=X    where this one lives, and why; list, move, end
+  limpet reload --dry-run                 what a reload of its config file would change; limpet events tells what happens
   limpet import nginx.conf -o limpet.yaml
                                           takes over nginx, HAProxy, Ingress and Gateway API
 
@@ -168,6 +176,7 @@ function buildProgram(version: string, found: (command: ParsedCommand) => void):
     )
     .option('--workers <number>', 'threads, or auto (default: auto, one for each core)', values.workers)
     .option('-c, --config <file>', 'YAML, or a module with a default export', values.file('--config'))
+    .option('--watch', 'reload when the config file changes')
     .option(
       '--log <form>',
       'log each request: off, text, json, common or combined (default: off)',
@@ -185,7 +194,10 @@ function buildProgram(version: string, found: (command: ParsedCommand) => void):
     if (conflict !== undefined) throw new Mistake(conflict);
     const { log, logLevel, identify, workers } = flags;
     if (servers.length > 0) found({ kind: 'servers', config: configOf(servers, flags) });
-    else found({ kind: 'config', file: flags.config, overrides: { log, logLevel, identify, workers } });
+    else {
+      const overrides = { log, logLevel, identify, workers };
+      found({ kind: 'config', file: flags.config, overrides, watch: flags.watch });
+    }
   });
   // An option in front of a command would be that of a start, and do nothing.
   program.hook('preSubcommand', (_, command) => {
@@ -295,6 +307,7 @@ function conflictOf(servers: readonly string[], flags: Flags): string | undefine
     if (flags.config !== undefined) {
       return `found the server ${quote(servers[0]!)} and --config ${flags.config}, expected one of them: a file names its servers itself`;
     }
+    if (flags.watch === true) return `--watch: found it with the server ${quote(servers[0]!)}, expected a config file`;
     const { affinity = [] } = flags;
     return affinity.length > 1 && affinity.includes('none')
       ? '--affinity: found none beside others, expected none alone'

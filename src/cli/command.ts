@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { defaultListen } from '../config/defaults.ts';
 import { deepFreeze } from '../config/freeze.ts';
-import { configNames, findConfig, type LoadedConfig, loadConfig } from '../config/load.ts';
+import { configNames, findConfig, type LoadedConfig, loadConfig, readYamlConfig } from '../config/load.ts';
 import type { AccessLogOptions, LimpetOptions } from '../config/options.ts';
 import { ConfigError, formatProblems, type Problem, type Source } from '../config/problem.ts';
 import { readConfig } from '../config/read.ts';
@@ -15,7 +15,7 @@ import { checkCertificates } from './certificates.ts';
 import { commandLineSource } from './command-line.ts';
 import { exitCodes } from './exit-codes.ts';
 import { createLogger } from './log.ts';
-import { run, type Start } from './run.ts';
+import { type ConfigSource, run, type Start } from './run.ts';
 import type { HeldSignals } from './signals.ts';
 import { signForce } from './token.ts';
 
@@ -63,13 +63,15 @@ export async function execute(args: readonly string[], around: Surroundings): Pr
     case 'remove':
     case 'sessions':
     case 'session':
+    case 'reload':
+    case 'events':
       return queryBalancer(command, around);
     case 'import':
       return importConfig(command, around);
     case 'servers':
       return serveServers(command.config, around);
     case 'config':
-      return serveFile(command.file, command.overrides, around);
+      return serveFile(command, around);
   }
 }
 
@@ -134,17 +136,23 @@ async function queryBalancer(command: AdminCommand, around: Surroundings): Promi
     // Without a file it is one whose servers stand on the command line.
     const { options } =
       file === undefined ? commandLineOptions(around) : await loadConfig(file, around.folder, around.env);
-    return await askBalancer(command, options, around);
+    return await sendToBalancer(command, options, around);
   } catch (error) {
     return reportMistake(error, file ?? 'command line', exitCodes.config, around);
   }
 }
 
 /** Each is loaded late: it brings an HTTP client along. */
-async function askBalancer(command: AdminCommand, options: LimpetOptions, around: Surroundings): Promise<number> {
+async function sendToBalancer(command: AdminCommand, options: LimpetOptions, around: Surroundings): Promise<number> {
   if (command.kind === 'session') {
     const { runSessions } = await import('./sessions.ts');
     await runSessions(command.command, options, around);
+    return exitCodes.ok;
+  }
+  if (command.kind === 'reload' || command.kind === 'events') {
+    const { followEvents, reloadConfig } = await import('./live.ts');
+    if (command.kind === 'reload') await reloadConfig(command.dryRun, options, around);
+    else await followEvents(command.since, command.json, options, around);
     return exitCodes.ok;
   }
   if (command.kind === 'sessions') {
@@ -182,7 +190,10 @@ function reportNoConfig({ writeError }: Surroundings): number {
   return exitCodes.usage;
 }
 
-async function serveFile(named: string | undefined, overrides: Overrides, around: Surroundings): Promise<number> {
+async function serveFile(
+  { file: named, overrides, watch }: Extract<ParsedCommand, { kind: 'config' }>,
+  around: Surroundings,
+): Promise<number> {
   const file = named ?? findConfig(around.folder);
   if (file === undefined) {
     const help = parseArguments(['--help'], around.version);
@@ -200,7 +211,13 @@ async function serveFile(named: string | undefined, overrides: Overrides, around
   }
   const { options, warnings, source } = loaded;
   const reread = async () => override((await loadChecked(file, around)).options, overrides);
-  return serve(override(options, overrides), warnings, source, { file: resolve(around.folder, file), reread }, around);
+  const readText = (text: string) => {
+    const read = readYamlConfig(file, text, around.env);
+    const problems = checkCertificates(read.options, read.warnings, read.source, around);
+    return { options: override(read.options, overrides), warnings: formatProblems(read.source, problems) };
+  };
+  const config = { path: resolve(around.folder, file), reread, readText, watch: watch === true };
+  return serve(override(options, overrides), warnings, source, config, around);
 }
 
 /** Options of the command line override the file, each time that the file is read. */
@@ -233,16 +250,15 @@ async function serve(
   options: LimpetOptions,
   warnings: readonly Problem[],
   source: Source,
-  config: { readonly file: string; readonly reread: () => Promise<LimpetOptions> } | null,
+  file: ConfigSource | null,
   { loadStart, writeError, runtime, signals, reopenLogs }: Surroundings,
 ): Promise<number> {
   const { access, level } = options.log;
   const log = createLogger({ format: access?.format === 'json' ? 'json' : 'text', level, write: writeError });
   log.debug(`config: read from ${source.name}`);
   for (const warning of warnings) log.warn(formatProblems(source, [warning]).replace(/^\s*W: /, ''));
-  const { file: configFile = null, reread = null } = config ?? {};
   const start = await loadStart();
-  return run(options, { start, log, runtime, signals, configFile, reread, reopenLogs, writeError });
+  return run(options, { start, log, runtime, signals, file, reopenLogs, writeError });
 }
 
 function reportMistake(error: unknown, file: string, code: number, { writeError }: Surroundings): number {

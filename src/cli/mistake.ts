@@ -17,7 +17,6 @@ const otherwise: Readonly<Record<string, string>> = {
     ]),
   ),
   stop: 'the signal SIGTERM stops a balancer',
-  reload: 'the signal SIGHUP has a balancer read its config again',
   restart: 'the signal SIGTERM stops a balancer, and whoever started it starts it again',
   status: 'limpet sessions tells of each server',
   servers: 'limpet sessions tells of each server',

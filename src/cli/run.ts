@@ -1,4 +1,9 @@
 /** Runs a balancer until a signal ends it: the messages at its start, what each signal does, and the exit code. */
+import { readFileSync } from 'node:fs';
+import type { ConfigFile } from '../admin/dependencies.ts';
+import type { ConfigCheck, Reload } from '../admin/schemas.ts';
+import { FolderWatch } from '../certificates/folder-watch.ts';
+import { diffOptions } from '../config/diff.ts';
 import type { LimpetOptions } from '../config/options.ts';
 import { ConfigError } from '../config/problem.ts';
 import { keptTillRestart } from '../config/restart-fields.ts';
@@ -30,8 +35,19 @@ export interface Running {
 
 export type Start = (
   options: LimpetOptions,
-  deps: { readonly log: Logger; readonly configFile: string | null },
+  deps: { readonly log: Logger; readonly configFile: string | null; readonly config: ConfigFile | null },
 ) => Promise<Running>;
+
+/** The file of the config, as often as it is read. */
+export interface ConfigSource {
+  readonly path: string;
+  /** Throws what is wrong with it. */
+  readonly reread: () => Promise<LimpetOptions>;
+  /** Reads a text as if it were in the file. Throws what is wrong with it. */
+  readonly readText: (text: string) => { readonly options: LimpetOptions; readonly warnings: string };
+  /** Reload when it changes. */
+  readonly watch: boolean;
+}
 
 export interface RunDependencies {
   readonly start: Start;
@@ -39,10 +55,8 @@ export interface RunDependencies {
   /** `bun` or `node`, for the message that it listens. */
   readonly runtime: string;
   readonly signals: Signals;
-  /** Path of the config file; null: there is none. */
-  readonly configFile: string | null;
-  /** Reads the config again: throws what is wrong with it. null: there is no file to read. */
-  readonly reread: (() => Promise<LimpetOptions>) | null;
+  /** null: there is no file to read. */
+  readonly file: ConfigSource | null;
   /** The files of logs are opened again. */
   readonly reopenLogs: () => void;
   /** Writes to stderr, outside of the log. */
@@ -74,6 +88,7 @@ class Run {
   private postponed = { reload: false, print: false };
   private current: LimpetOptions;
   private reloading = false;
+  private turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: LimpetOptions, deps: RunDependencies, done: (code: number) => void) {
     this.options = options;
@@ -83,7 +98,7 @@ class Run {
   }
 
   begin(): void {
-    const { signals, log, configFile } = this.deps;
+    const { signals, log, file } = this.deps;
     for (const signal of ['SIGTERM', 'SIGINT']) signals.on(signal, () => this.stop(signal));
     signals.on('SIGUSR1', () => this.deps.reopenLogs());
     signals.on('SIGUSR2', () => this.print());
@@ -95,7 +110,11 @@ class Run {
       });
     }
     this.logConfig(this.options);
-    this.deps.start(this.options, { log, configFile }).then(
+    const config = file && {
+      check: (text: string) => this.check(text, file),
+      reload: (dry: boolean) => this.reloadFor(dry, file),
+    };
+    this.deps.start(this.options, { log, configFile: file?.path ?? null, config }).then(
       (limpet) => this.started(limpet),
       (error: unknown) => this.notStarted(error),
     );
@@ -110,6 +129,7 @@ class Run {
     const { log, runtime } = this.deps;
     this.limpet = limpet;
     for (const address of limpet.addresses) log.info(`listening on ${address} (${runtime})`);
+    this.watch();
     if (this.postponed.print) this.print();
     if (this.stopping !== null) this.finish(limpet, this.stopping);
     else if (this.postponed.reload) this.reload();
@@ -176,41 +196,114 @@ class Run {
     }
   }
 
-  /** One after the other, so that the config that was read last is in force. Several that wait are done as one. */
+  /** Several that wait are done as one. */
   private reload(): void {
     this.postponed.reload = true;
     if (this.limpet === null || this.reloading) return;
     this.reloading = true;
-    this.reloadNow(this.limpet).finally(() => {
-      this.reloading = false;
-      if (this.postponed.reload) this.reload();
+    const done = this.inTurn(() => {
+      this.postponed.reload = false;
+      return this.reloadNow();
     });
+    // `reloadNow` has logged why.
+    void done
+      .catch(() => {})
+      .finally(() => {
+        this.reloading = false;
+        if (this.postponed.reload) this.reload();
+      });
   }
 
-  private async reloadNow(limpet: Running): Promise<void> {
-    const { log, reread } = this.deps;
-    this.postponed.reload = false;
+  /** One after the other, so that the config that was read last is in force. */
+  private inTurn<Result>(act: () => Promise<Result>): Promise<Result> {
+    const done = this.turn.then(act);
+    this.turn = done.catch(() => {});
+    return done;
+  }
+
+  /** Rejects with UsageError when it is refused: everything stays as it was. */
+  private async reloadNow(): Promise<Reload> {
+    const { log, file } = this.deps;
+    const { limpet } = this;
     try {
-      if (reread === null) throw new UsageError('the servers stand on the command line: there is no file to read');
-      const next = await reread().catch((error: unknown) => {
+      if (file === null) throw new UsageError('the servers stand on the command line: there is no file to read');
+      if (limpet === null) throw new UsageError('it is still starting');
+      const next = await file.reread().catch((error: unknown) => {
         limpet.configRefused(whyNotReloaded(error, this.deps));
         throw error;
       });
       await limpet.reload(next);
-      for (const what of keptTillRestart(this.current, next)) log.warn(`${what} changes with a restart only`);
+      const done = this.reportOf(next, true);
+      for (const what of done.restart) log.warn(`${what} changes with a restart only`);
       this.current = next;
       this.logConfig(next);
       log.info('config reloaded');
+      return done;
     } catch (error) {
-      log.error(`reload refused, everything stays as it was: ${whyNotReloaded(error, this.deps)}`);
+      const why = whyNotReloaded(error, this.deps);
+      log.error(`reload refused, everything stays as it was: ${why}`);
+      throw new UsageError(why);
     }
+  }
+
+  private reportOf(next: LimpetOptions, applied: boolean): Reload {
+    return { applied, diff: diffOptions(this.current, next), restart: keptTillRestart(this.current, next) };
+  }
+
+  private reloadFor(dryRun: boolean, { reread }: ConfigSource): Promise<Reload> {
+    if (!dryRun) return this.inTurn(() => this.reloadNow());
+    return reread().then(
+      (next) => this.reportOf(next, false),
+      (error: unknown) => {
+        throw new UsageError(whyNotReloaded(error, this.deps));
+      },
+    );
+  }
+
+  private check(text: string, { readText }: ConfigSource): Promise<ConfigCheck> {
+    try {
+      const { options, warnings } = readText(text);
+      return Promise.resolve({ valid: true, problems: linesOf(warnings), diff: diffOptions(this.current, options) });
+    } catch (error) {
+      if (!(error instanceof ConfigError || error instanceof UsageError)) throw error;
+      return Promise.resolve({ valid: false, problems: linesOf(error.message), diff: [] });
+    }
+  }
+
+  /** The file is compared, because its folder changes for other reasons too. */
+  private watch(): void {
+    const { file, log } = this.deps;
+    if (file?.watch !== true) return;
+    let known = contentOf(file.path);
+    const watch = new FolderWatch(systemTimers, () => {
+      watch.follow([file.path]);
+      const content = contentOf(file.path);
+      // Between two steps of an editor it may not be there.
+      if (content === null || (known !== null && content.equals(known))) return;
+      known = content;
+      log.info(`${file.path} has changed`);
+      this.reload();
+    });
+    watch.follow([file.path]);
   }
 }
 
-function whyNotReloaded(error: unknown, { reread }: RunDependencies): string {
+function contentOf(path: string): Buffer | null {
+  try {
+    return readFileSync(path);
+  } catch {
+    return null;
+  }
+}
+
+function linesOf(text: string): string[] {
+  return text.split('\n').filter((line) => line.trim() !== '');
+}
+
+function whyNotReloaded(error: unknown, { file }: RunDependencies): string {
   if (error instanceof ConfigError) return `the config is not valid\n${error.message}`;
   if (isListenError(error)) return error.message;
-  if (error instanceof UsageError || reread === null) return error instanceof Error ? error.message : String(error);
+  if (error instanceof UsageError || file === null) return error instanceof Error ? error.message : String(error);
   if (error instanceof Error && 'code' in error) return `${error.message} (${String(error.code)})`;
   return stackOf(error);
 }

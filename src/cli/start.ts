@@ -1,5 +1,6 @@
 /** Starts a balancer in this process, with the sockets of its runtime, its outputs and its keys. */
 import { join, resolve } from 'node:path';
+import type { ConfigFile } from '../admin/dependencies.ts';
 import { AutoFiles } from '../certificates/auto.ts';
 import type { LimpetOptions } from '../config/options.ts';
 import type { Net } from '../net/socket.ts';
@@ -22,7 +23,11 @@ const tableFile = 'sessions.table';
 /** Rejects with the system's error when an address cannot be listened on, with UsageError for a config that cannot be used. */
 export async function startLimpet(
   options: LimpetOptions,
-  { log, configFile = null }: { readonly log: Logger; readonly configFile?: string | null },
+  {
+    log,
+    configFile = null,
+    config = null,
+  }: { readonly log: Logger; readonly configFile?: string | null; readonly config?: ConfigFile | null },
 ): Promise<Supervisor> {
   const { stateDir } = options;
   checkState(stateDir);
@@ -38,6 +43,7 @@ export async function startLimpet(
     tableSecret: stateKey(stateDir, 'table', log),
     tableFile: join(stateDir, tableFile),
     configFile,
+    config,
     autoCertificate: ({ listeners }) => auto.certificateFor(listeners),
     storeKey: () => storeKey(stateDir, log),
     injectedFault: readInjectedFault(process.env),

@@ -1,4 +1,5 @@
 /** The options as plain JSON for people and programs: addresses as the config writes them, and no secrets. */
+import { createHash } from 'node:crypto';
 import { type Address, formatAddress } from '../net/socket.ts';
 import { withoutSecrets } from '../store/addresses.ts';
 import type { LimpetOptions } from './options.ts';
@@ -6,36 +7,53 @@ import type { LimpetOptions } from './options.ts';
 /** Takes the place of a secret. */
 export const hidden = '(hidden)';
 
-type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
 
 /** Fields whose values are secrets wherever they stand. */
 const secretNames = new Set(['keys', 'secret', 'encrypt', 'token', 'readToken', 'password']);
 
-export function effectiveConfig(options: LimpetOptions): Record<string, Json> {
-  const { sessions, ...rest } = options;
-  const shown = sessions && { ...sessions, store: withoutSecrets(sessions.store) };
-  return plainMap({ ...rest, sessions: shown });
+/** Stands for a secret where two configs are compared. */
+const secretMark = '\0secret ';
+
+export function isHidden(value: unknown): boolean {
+  return value === hidden || (typeof value === 'string' && value.startsWith(secretMark));
 }
 
-function plainMap(map: object): Record<string, Json> {
+/** `compared`: equal secrets are equal texts, and others are not; such a text must not be shown. */
+export function effectiveConfig(options: LimpetOptions, compared = false): Record<string, Json> {
+  const { sessions, ...rest } = options;
+  const hide = (value: unknown): string => (compared ? `${secretMark}${digest(value)}` : hidden);
+  const whole = plainMap({ ...rest, sessions }, hide);
+  const store = sessions && { ...plainMap(sessions, hide), store: shownStore(sessions.store, hide, compared) };
+  return { ...whole, sessions: store };
+}
+
+function shownStore(address: string, hide: (value: unknown) => string, compared: boolean): string {
+  const shown = withoutSecrets(address);
+  return compared && shown !== address ? hide(address) : shown;
+}
+
+function digest(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex');
+}
+
+function plainMap(map: object, hide: (value: unknown) => string): Record<string, Json> {
+  const fieldOf = (name: string, value: unknown): Json => {
+    const isUnset = value === '' || value === null || (Array.isArray(value) && value.length === 0);
+    return secretNames.has(name) && !isUnset ? hide(value) : plain(value, hide);
+  };
   return Object.fromEntries(Object.entries(map).map(([name, value]) => [name, fieldOf(name, value)]));
 }
 
-function fieldOf(name: string, value: unknown): Json {
-  if (!secretNames.has(name)) return plain(value);
-  const isUnset = value === '' || value === null || (Array.isArray(value) && value.length === 0);
-  return isUnset ? plain(value) : hidden;
-}
-
-function plain(value: unknown): Json {
+function plain(value: unknown, hide: (value: unknown) => string): Json {
   if (value === null || value === undefined) return null;
   if (typeof value === 'number') return Number.isFinite(value) ? value : null;
   if (typeof value === 'string' || typeof value === 'boolean') return value;
-  if (ArrayBuffer.isView(value)) return hidden;
-  if (Array.isArray(value)) return value.map(plain);
+  if (ArrayBuffer.isView(value)) return hide(value);
+  if (Array.isArray(value)) return value.map((item) => plain(item, hide));
   if (typeof value !== 'object') return String(value);
   if (isAddress(value)) return formatAddress(value);
-  return plainMap(value);
+  return plainMap(value, hide);
 }
 
 function isAddress(value: object): value is Address {

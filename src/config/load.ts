@@ -39,6 +39,11 @@ export async function loadConfig(file: string, folder: string, env: Environment)
   if (flaw !== null) {
     throw new ConfigError({ name: file, locate: () => null }, [{ level: 'error', path: [], ...flaw }]);
   }
+  return readYamlConfig(file, text, env);
+}
+
+/** The same for the text of a YAML file. `file`: its name in messages. */
+export function readYamlConfig(file: string, text: string, env: Environment): LoadedConfig {
   const { value, locate, problems } = readYaml(text);
   const source: Source = { name: file, locate };
   if (problems.length > 0) throw new ConfigError(source, problems);

@@ -45,6 +45,11 @@ export class Pages {
     this.written = first + count * pageWords;
   }
 
+  /** The number of the page in which that session is. */
+  numberOf(key: Fingerprint): number {
+    return Math.floor(((key.hi >>> 0) * this.count) / 0x100000000);
+  }
+
   /** First word of the page in which that session is. The high half chooses the page, the low half the record. */
   pageOf(key: Fingerprint): number {
     return this.first + Math.floor(((key.hi >>> 0) * this.count) / 0x100000000) * pageWords;

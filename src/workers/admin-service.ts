@@ -16,6 +16,10 @@ export interface AdminServiceDependencies extends AdminViewsDependencies {
   readonly servers: ServerControl;
   /** For an Accept header. */
   readonly metrics: (accept: string) => Promise<Exposition>;
+  readonly config: AdminDependencies['configFile'];
+  readonly events: AdminDependencies['events'];
+  readonly timers: AdminDependencies['timers'];
+  readonly explain: AdminDependencies['explain'];
   readonly sessions: SessionControl;
   /** A connection to the admin listener could not be accepted. */
   readonly acceptFailed: (error: Error, at: Address) => void;
@@ -66,13 +70,17 @@ export class AdminService {
 
   private get api(): AdminDependencies {
     const { views } = this;
-    const { servers, metrics, sessions } = this.deps;
+    const { servers, metrics, sessions, events, timers, explain, config: configFile } = this.deps;
     return {
       status: () => views.status(),
       metrics,
       pools: () => views.pools(),
       servers,
       sessions,
+      events,
+      timers,
+      explain,
+      configFile,
       workers: () => views.workers(),
       health: () => views.health(),
       config: () => views.config(),

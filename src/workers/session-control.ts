@@ -138,6 +138,13 @@ export class SessionControl {
     if (asked.length === 0) return 'no-such-pool';
     const found: FoundSession[] = [];
     for (const pool of asked) {
+      if (query.id?.length === 8) {
+        for (const id of this.idsOf(query.id)) {
+          const one = await this.describe(pool, { affinity: 'id', kind: 'token', id, ownerId: 0, epoch: 0 });
+          if (one.session !== null) found.push(one);
+        }
+        continue;
+      }
       const recognised = recognise(query, pool, this.deps);
       if (recognised === null) continue;
       const one = await this.describe(pool, recognised);
@@ -145,6 +152,18 @@ export class SessionControl {
       if (query.id === undefined || one.session !== null || one.copy !== null) found.push(one);
     }
     return found;
+  }
+
+  /** The ids in the table with these first eight digits, which choose the page. */
+  private idsOf(tag: string): string[] {
+    const { table, clock } = this.deps;
+    const hi = idWord(tag, 0);
+    const { pages } = table;
+    const ids: string[] = [];
+    readPage(table, pages.numberOf({ hi, lo: 0 }), unixSeconds(clock), (key) => {
+      if (key.hi >>> 0 === hi) ids.push(`${tag}${(key.lo >>> 0).toString(16).padStart(8, '0')}`);
+    });
+    return ids;
   }
 
   private async describe(pool: PoolOptions, recognised: Recognised): Promise<FoundSession> {

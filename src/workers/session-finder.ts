@@ -21,12 +21,14 @@ import { type Clock, unixSeconds } from '../time/clock.ts';
 export interface SessionQuery {
   /** Left out: every pool is asked. */
   readonly pool?: string | undefined;
-  /** As in the header `Cookie`. */
+  /** As in the header `Cookie`, or the value of any cookie by which the pool recognises sessions. */
   readonly cookie?: string | undefined;
   /** The value of Limpet's own cookie. */
   readonly token?: string | undefined;
-  /** 16 or 32 hex digits. */
+  /** 8, 16 or 32 hex digits. */
   readonly id?: string | undefined;
+  /** One line, `Name: value`. */
+  readonly header?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Path and query. */
   readonly path?: string | undefined;
@@ -57,6 +59,16 @@ const limits = { headBytes: 64 * 1024, headers: 100, uriBytes: 32 * 1024 };
 /** null: no session is recognised. */
 export function recognise(query: SessionQuery, pool: PoolOptions, deps: SessionFinderDependencies): Recognised | null {
   if (query.id !== undefined) return { affinity: 'id', kind: 'token', id: query.id, ownerId: 0, epoch: 0 };
+  return recogniseIn(requestBytes(query, pool), query.client ?? '', pool, deps);
+}
+
+/** The same in the head of a request. */
+export function recogniseIn(
+  bytes: Buffer,
+  client: string,
+  pool: PoolOptions,
+  deps: SessionFinderDependencies,
+): Recognised | null {
   const { options, numbers, tableSecret, load, clock } = deps;
   const {
     keys,
@@ -64,9 +76,8 @@ export function recognise(query: SessionQuery, pool: PoolOptions, deps: SessionF
   } = options();
   const fleet = createFleet(pool, { load, numbers: numbers(), keys });
   const head = new RequestHead(limits);
-  const bytes = requestBytes(query, pool);
   if (head.read(bytes, 0, bytes.length) <= 0) return null;
-  const facts = { clientAddress: query.client ?? '', clientSecure: true };
+  const facts = { clientAddress: client, clientSecure: true };
   const rings = new TokenRings();
   for (const one of pool.affinity) {
     const kind = kindName(pool.name, one);
@@ -96,12 +107,19 @@ export function recognise(query: SessionQuery, pool: PoolOptions, deps: SessionF
   return null;
 }
 
-function requestBytes({ cookie, token, headers = {}, path = '/' }: SessionQuery, { affinity }: PoolOptions): Buffer {
-  const tokens = affinity.flatMap((one) =>
-    token !== undefined && descriptorOf(one).issuesTokens && 'name' in one ? [`${String(one.name)}=${token}`] : [],
-  );
-  const cookies = [...(cookie === undefined ? [] : [cookie]), ...tokens].join('; ');
+function requestBytes(
+  { cookie, token, header, headers = {}, path = '/' }: SessionQuery,
+  { affinity }: PoolOptions,
+): Buffer {
+  const isValue = cookie !== undefined && !cookie.includes('=');
+  const values = affinity.flatMap((one) => {
+    if (!('name' in one)) return [];
+    const isOwn = token !== undefined && descriptorOf(one).issuesTokens;
+    return isOwn ? [`${String(one.name)}=${token}`] : isValue ? [`${String(one.name)}=${cookie}`] : [];
+  });
+  const cookies = [...(cookie === undefined || isValue ? [] : [cookie]), ...values].join('; ');
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  if (header !== undefined) lines.push(header);
   if (cookies !== '') lines.push(`Cookie: ${cookies}`);
   return Buffer.from([`GET ${path} HTTP/1.1`, 'Host: limpet', ...lines, '', ''].join('\r\n'), 'latin1');
 }

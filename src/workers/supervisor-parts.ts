@@ -3,6 +3,7 @@
  * do, and in which order they start and stop, is in supervisor.ts.
  */
 import { join } from 'node:path';
+import type { ConfigFile } from '../admin/dependencies.ts';
 import type { LimpetOptions } from '../config/options.ts';
 import { namedNet } from '../discovery/named-net.ts';
 import { Names } from '../discovery/names.ts';
@@ -23,6 +24,7 @@ import { HealthMonitor } from './health-monitor.ts';
 import { createHeartbeats, HangDetector } from './heartbeat.ts';
 import { clockFor } from './injected-faults.ts';
 import { LimitWatch } from './limit-watch.ts';
+import { explainLive } from './live-explain.ts';
 import { MetricsService } from './metrics-service.ts';
 import { ServerControl } from './server-control.ts';
 import { SessionControl } from './session-control.ts';
@@ -55,6 +57,8 @@ export interface SupervisorDependencies {
   readonly tableFile: string;
   /** Path of the config file, for those who ask. Left out: the config came in another way. */
   readonly configFile?: string | null;
+  /** Reads that file again, for the admin API. Left out: it cannot be read. */
+  readonly config?: ConfigFile | null;
   /** Makes the files of `tls: auto`, or renews them. Left out: a config with it is refused. */
   readonly autoCertificate?: AutoCertificate;
   /** Encrypts an lmdb store when the config names no key. Left out: the store keeps a key of its own in its folder. */
@@ -286,6 +290,20 @@ export function createParts(
     configFile: deps.configFile ?? null,
     runtime: net.runtime,
     startedAt: clock.wall(),
+    config: deps.config ?? null,
+    events,
+    timers,
+    explain: (request) =>
+      explainLive(request, {
+        options: () => rollout.options,
+        numbers: () => rollout.numbers,
+        tableSecret,
+        load,
+        clock,
+        monitor,
+        table,
+        random,
+      }),
     acceptFailed: hooks.acceptFailed,
     log,
   });

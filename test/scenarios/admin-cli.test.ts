@@ -1,9 +1,12 @@
 /** Every command that asks or changes a running balancer, as a person types it. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { stringify } from 'yaml';
 import { limpetCommand } from '../support/command.ts';
 import { type Limpet, startLimpet } from '../support/limpet.ts';
+import { ask, until } from '../support/peers.ts';
 import { type Runtime, runtimes } from '../support/runtimes.ts';
 import { poolOf, Shopper, startShops } from '../support/shop.ts';
 
@@ -52,5 +55,68 @@ describe.each(runtimes)('the commands on %s', (runtime) => {
     const next = await shopper.count();
     expect(next.id).not.toBe(first.id);
     expect(next.count).toBe(1);
+  });
+});
+
+describe.each(runtimes)('the config and the story of a balancer on %s', (runtime) => {
+  test('a reload says what it changes, or why it is refused; events and an explanation come from the same listener', {
+    timeout: 60_000,
+  }, async () => {
+    await using servers = await startShops('a', 'b');
+    const [a, b] = poolOf(servers);
+    const configFor = (of: readonly object[]) =>
+      stringify({ listeners: [{ address: '127.0.0.1:0' }], pools: { shop: { servers: of } } });
+    await using limpet = await startLimpet(runtime, { config: { pools: { shop: { servers: [a] } } } });
+    const command = commandOf(runtime, limpet);
+    const file = join(limpet.folder, 'limpet.yaml');
+    writeFileSync(file, configFor([a!, b!]));
+    const added = `+ pools.shop.servers.b: ${b!.address}\n`;
+    expect(command('reload', '--dry-run')).toEqual({ status: 0, text: added });
+    expect(command('sessions').text).not.toContain('shop/b');
+    expect(command('reload')).toEqual({ status: 0, text: `${added}reloaded\n` });
+    expect(command('sessions').text).toContain('shop/b');
+    expect(command('reload').text).toBe('nothing changes\n');
+
+    const socketPath = join(limpet.folder, 'state/admin.sock');
+    const post = (path: string, type: string, body: string) =>
+      ask(`http://admin${path}`, { method: 'POST', headers: { 'content-type': type }, body, socketPath });
+    const check = await post('/v1/config/check', 'application/yaml', configFor([b!]));
+    expect(JSON.parse(check.body)).toEqual({
+      valid: true,
+      problems: [],
+      diff: [`- pools.shop.servers.a: ${a!.address}`],
+    });
+    const wrong = await post('/v1/config/check', 'application/yaml', 'pools: 1\n');
+    expect(JSON.parse(wrong.body)).toMatchObject({ valid: false, diff: [] });
+
+    const {
+      file: program,
+      args,
+      env,
+    } = limpetCommand(runtime, join(limpet.folder, 'state'), ['events', '--since', '1']);
+    const events = spawn(program, args, { cwd: limpet.folder, env, stdio: ['ignore', 'pipe', 'inherit'] });
+    let story = '';
+    events.stdout.setEncoding('utf8').on('data', (text: string) => (story += text));
+    await until('what has been', () => /config\.reloaded .*b added/.test(story));
+    expect(command('drain', 'a').status).toBe(0);
+    await until('what happens', () => /server\.drained pool=shop server=a/.test(story));
+    events.kill();
+
+    const shopper = new Shopper(limpet.url);
+    expect((await shopper.count()).server).toBe('b');
+    const cookie = `limpet=${shopper.cookies.get('limpet')}`;
+    const request = `GET / HTTP/1.1\nHost: shop\nCookie: ${cookie}\n\n`;
+    const explained = await post('/v1/explain', 'application/json', JSON.stringify({ request }));
+    expect(JSON.parse(explained.body)).toMatchObject({
+      owner: { server: 'b', state: 'up' },
+      decision: { server: 'b' },
+    });
+    expect(command('ready', 'a').text).toBe('shop/a: ready\n');
+
+    writeFileSync(file, 'pools: 1\n');
+    const refused = await post('/v1/config/reload', 'application/json', '');
+    expect([refused.status, JSON.parse(refused.body).error.code]).toEqual([422, 'config-refused']);
+    expect(limpet.stderr()).toContain('reload refused, everything stays as it was');
+    expect((await shopper.count()).server).toBe('b');
   });
 });

@@ -67,6 +67,19 @@ export function playedAdmin(servers: readonly ServerView[] = [played]): PlayedAd
     workers: () => [{ worker: 1, listening: true, replaced: 0 }],
     health: async () => ({ live: true, ready: false, reasons: ['pool shop has no usable server'], pools: [] }),
     config: () => ({ file: null, hash: '0'.repeat(16), config: {} }),
+    events: { subscribe: () => () => {}, since: () => [] },
+    timers: { after: () => () => {} },
+    explain: async ({ listener }) => {
+      if (listener === undefined) return { decision: 'played' };
+      throw new UsageError('there is no such listener');
+    },
+    configFile: {
+      check: async (text) => ({ valid: text === '{}', problems: text === '{}' ? [] : ['E: no'], diff: [] }),
+      reload: async (dryRun) => {
+        if (!dryRun) changes.push('reloaded');
+        return { applied: !dryRun, diff: ['~ a: 1 -> 2'], restart: [] };
+      },
+    },
     sessions: {
       list: ({ limit, cursor = '0' }) => {
         const all = Array.from({ length: 3 }, (_, i) => ({ ...session, id: session.id.slice(0, 15) + i }));

@@ -37,8 +37,7 @@ process.exitCode = await run(options, {
   log,
   runtime,
   signals: process,
-  configFile: null,
-  reread: load,
+  file: { path: '', reread: load, readText: () => ({ options, warnings: '' }), watch: false },
   reopenLogs: () => {},
   writeError,
 });
