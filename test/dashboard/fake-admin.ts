@@ -19,9 +19,9 @@ export interface FakeServer {
   streams: number;
   tunnels: number;
   sessions: { live: number; copied: number; uncopied: number };
-  since: number;
-  reason: string;
-  lastCheck: { ok: boolean; ms: number; at: number };
+  since: string;
+  reason: string | null;
+  lastCheck: { at: string; problem: string | null };
   readonly source: 'config' | 'api';
 }
 
@@ -69,9 +69,9 @@ export class FakeAdmin implements AsyncDisposable {
           streams: pool === 'chat' ? 9 : 0,
           tunnels: pool === 'chat' ? 31 : 0,
           sessions: { live, copied, uncopied: live - copied },
-          since: this.startedAt,
-          reason: '',
-          lastCheck: { ok: true, ms: 2, at: Date.now() },
+          since: new Date(this.startedAt).toISOString(),
+          reason: null,
+          lastCheck: { at: new Date().toISOString(), problem: null },
           source: 'config',
         });
         index++;
@@ -106,7 +106,7 @@ export class FakeAdmin implements AsyncDisposable {
 
   /** The server dies; its sessions with a copy can be rescued from then on. */
   kill(server: FakeServer): void {
-    Object.assign(server, { state: 'down', reason: 'ECONNREFUSED', since: Date.now(), inflight: 0 });
+    Object.assign(server, { state: 'down', reason: 'ECONNREFUSED', since: new Date().toISOString(), inflight: 0 });
     this.publish('server.down', { pool: server.pool, server: server.name, reason: 'connection refused' });
   }
 
@@ -155,8 +155,8 @@ export class FakeAdmin implements AsyncDisposable {
   private json(method: string, url: URL, body: Record<string, unknown>, response: ServerResponse): void {
     const [, , what = '', pool = '', name = ''] = url.pathname.split('/').map(decodeURIComponent);
     if (what === 'status') send(response, this.status());
-    else if (what === 'pools') send(response, this.pools());
-    else if (what === 'servers' && pool === '') send(response, this.servers);
+    else if (what === 'pools') send(response, { pools: this.pools() });
+    else if (what === 'servers' && pool === '') send(response, { servers: this.servers });
     else if (what === 'servers' && method === 'PATCH') {
       const server = this.find(pool, name);
       if (server !== undefined) this.change(server, body);
@@ -174,9 +174,9 @@ export class FakeAdmin implements AsyncDisposable {
   private change(server: FakeServer, { state, weight }: Record<string, unknown>): void {
     this.changes.push(`${server.pool}/${server.name} ${state ?? `weight ${weight}`}`);
     if (typeof weight === 'number') server.weight = weight;
-    if (state === 'drain') Object.assign(server, { state: 'draining', drained: true, since: Date.now() });
-    if (state === 'ready') Object.assign(server, { state: 'up', drained: false, since: Date.now() });
-    if (state === 'down') Object.assign(server, { state: 'down', drained: true, since: Date.now() });
+    if (state === 'drain') Object.assign(server, { state: 'draining', drained: true, since: new Date().toISOString() });
+    if (state === 'ready') Object.assign(server, { state: 'up', drained: false, since: new Date().toISOString() });
+    if (state === 'down') Object.assign(server, { state: 'down', drained: true, since: new Date().toISOString() });
     const event = { drain: 'server.drained', ready: 'server.ready', down: 'server.down' }[String(state)];
     if (event !== undefined) this.publish(event, { pool: server.pool, server: server.name, reason: 'operator' });
   }

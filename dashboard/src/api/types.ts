@@ -39,7 +39,7 @@ export interface PoolView {
   readonly skew: number | null;
   readonly inflight: number;
   readonly waiting: number;
-  readonly requestsPerSecond: number;
+  readonly requestsPerSecond?: number;
 }
 
 export interface ServerView {
@@ -57,7 +57,10 @@ export interface ServerView {
   readonly sessions: SessionCounts;
   readonly since?: string | number | null;
   readonly reason?: string | null;
-  readonly lastCheck?: unknown;
+  /** `problem` null: it passed. */
+  readonly lastCheck?: { readonly at: string | number; readonly problem: string | null } | null;
+  /** What is lost when it is stopped now. */
+  readonly loss?: { readonly sessions: number; readonly exchanges: number };
   readonly source?: 'config' | 'api';
 }
 

@@ -89,13 +89,14 @@ export function refreshSoon(): void {
 
 async function refresh(signal: AbortSignal): Promise<boolean> {
   try {
-    const withServers = polls % (servers.value.length > manyServers ? 3 : 1) === 0;
-    if (hasMetrics && polls % pollsPerScrape === 0) void scrape(signal);
+    const isLarge = servers.value.length > manyServers;
+    const withServers = polls % (isLarge ? 3 : 1) === 0;
+    if (hasMetrics && polls % ((isLarge ? 3 : 1) * pollsPerScrape) === 0) void scrape(signal);
     polls++;
-    const [nextStatus, nextPools, nextServers] = await Promise.all([
+    const [nextStatus, { pools: nextPools }, { servers: nextServers }] = await Promise.all([
       client.get<StatusView>('/v1/status', signal),
-      client.get<PoolView[]>('/v1/pools', signal),
-      withServers ? client.get<ServerView[]>('/v1/servers', signal) : servers.value,
+      client.get<{ pools: readonly PoolView[] }>('/v1/pools', signal),
+      withServers ? client.get<{ servers: readonly ServerView[] }>('/v1/servers', signal) : { servers: servers.value },
     ]);
     batch(() => {
       if (access.value === 'none') access.value = 'unknown';

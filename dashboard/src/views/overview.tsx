@@ -139,7 +139,7 @@ function Pool({ name }: { name: string }) {
           {pool.waiting > 0 && ` + ${short(pool.waiting)} waiting`}
         </dd>
         <dt>Requests / s</dt>
-        <dd>{rate(pool.requestsPerSecond)}</dd>
+        <dd>{pool.requestsPerSecond === undefined ? '–' : rate(pool.requestsPerSecond)}</dd>
         <dt>Skew</dt>
         <dd>{pool.skew === null || pool.sessions.live === 0 ? '–' : pool.skew.toFixed(2)}</dd>
       </dl>

@@ -153,16 +153,8 @@ function Weight({ server }: { server: ServerView }) {
   );
 }
 
-/** The API says it as text or as an object with a result and a time. */
-export function checkText(check: unknown): string {
+function checkText(check: ServerView['lastCheck']): string {
   if (check === null || check === undefined) return 'none';
-  if (typeof check !== 'object') return String(check);
-  const parts = Object.entries(check).flatMap(([name, value]) => {
-    if (value === null || value === '') return [];
-    const time = /^(at|time|when)$/.test(name) ? timeOf(value) : null;
-    if (time !== null) return [ago(time)];
-    if (typeof value === 'boolean') return [value ? name : `not ${name}`];
-    return [/ms$/i.test(name) ? `${value} ms` : String(value)];
-  });
-  return parts.join(', ') || 'none';
+  const time = timeOf(check.at);
+  return `${check.problem ?? 'passed'}${time === null ? '' : `, ${ago(time)}`}`;
 }
