@@ -40,7 +40,26 @@ const forCertificates = [
 ];
 /** What answers the admin API: a chunk that the first request to it loads. */
 const forAdmin = ['@asteasolutions/zod-to-openapi', '@hono/zod-openapi', '@hono/zod-validator', 'hono', 'openapi3-ts'];
-const bundled = [...inside, ...forCertificates, ...forAdmin];
+/** What `limpet top` draws with: a chunk that nothing else loads. */
+const forTop = [
+  'ansi-escapes',
+  'ansi-regex',
+  'ansi-styles',
+  'cli-cursor',
+  'environment',
+  'get-east-asian-width',
+  'is-fullwidth-code-point',
+  'log-update',
+  'mimic-function',
+  'onetime',
+  'restore-cursor',
+  'signal-exit',
+  'slice-ansi',
+  'string-width',
+  'strip-ansi',
+  'wrap-ansi',
+];
+const bundled = [...inside, ...forCertificates, ...forAdmin, ...forTop];
 const isBundled = (id: string) => bundled.some((name) => id === name || id.startsWith(`${name}/`));
 const external = (id: string) => /^[^./]/.test(id) && !isBundled(id);
 // Flat: the supervisor finds worker.js beside its own chunk. All other packages stay outside.
@@ -59,7 +78,7 @@ const inDashboard = ['preact', '@preact/signals', '@preact/signals-core', 'uplot
 // Their licences ask for it.
 const licenses = [...bundled, ...inDashboard].map((name) => {
   const folder = join(root, 'node_modules', name);
-  const file = ['LICENSE', 'LICENSE.txt'].map((one) => join(folder, one)).find((one) => existsSync(one));
+  const file = ['LICENSE', 'LICENSE.txt', 'license'].map((one) => join(folder, one)).find((one) => existsSync(one));
   if (file !== undefined) return `${name}\n\n${readFileSync(file, 'utf8')}`;
   // Some packages name their licence only.
   const { license, homepage } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Record<

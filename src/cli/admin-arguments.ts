@@ -10,6 +10,7 @@ export type AdminCommand =
   | ServerCommand
   | { readonly kind: 'sessions'; readonly file: string | undefined; readonly json: boolean }
   | { readonly kind: 'session'; readonly file: string | undefined; readonly command: SessionsCommand }
+  | { readonly kind: 'top'; readonly file: string | undefined }
   | { readonly kind: 'reload'; readonly file: string | undefined; readonly dryRun: boolean }
   | {
       readonly kind: 'events';
@@ -45,6 +46,9 @@ export function addAdmin(program: Command, found: (command: AdminCommand) => voi
     .action(({ config, json, since }: Common & { readonly since?: number }) =>
       found({ kind: 'events', file: config, json: json === true, since }),
     );
+  command('top', 'show servers and sessions live in the terminal, with keys to drain and to make ready').action(
+    ({ config }: Common) => found({ kind: 'top', file: config }),
+  );
   addSessions(
     command('sessions', 'tell of each server its sessions, how many have a copy, and what runs there'),
     command,

@@ -63,6 +63,7 @@ export async function execute(args: readonly string[], around: Surroundings): Pr
     case 'remove':
     case 'sessions':
     case 'session':
+    case 'top':
     case 'reload':
     case 'events':
       return queryBalancer(command, around);
@@ -144,6 +145,11 @@ async function queryBalancer(command: AdminCommand, around: Surroundings): Promi
 
 /** Each is loaded late: it brings an HTTP client along. */
 async function sendToBalancer(command: AdminCommand, options: LimpetOptions, around: Surroundings): Promise<number> {
+  if (command.kind === 'top') {
+    const [{ showTop }, { AdminClient }] = await Promise.all([import('./top/top.ts'), import('./admin-client.ts')]);
+    await showTop(new AdminClient(options, around.env));
+    return exitCodes.ok;
+  }
   if (command.kind === 'session') {
     const { runSessions } = await import('./sessions.ts');
     await runSessions(command.command, options, around);

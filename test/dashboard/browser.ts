@@ -31,6 +31,8 @@ export interface PageSetup {
   readonly width?: number;
   readonly height?: number;
   readonly reducedMotion?: 'reduce';
+  /** As if it had been given to the page before. */
+  readonly token?: string;
 }
 
 export interface OpenPage {
@@ -43,6 +45,8 @@ export async function openPage(browser: Browser, url: string, setup: PageSetup =
   const { scheme = 'light', width = 1280, height = 900, reducedMotion = 'no-preference' } = setup;
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, reducedMotion });
   const page = await context.newPage();
+  const { token } = setup;
+  if (token !== undefined) await page.addInitScript(`sessionStorage.setItem('limpet-token', '${token}')`);
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(error.message));
   page.on('console', (message) => {

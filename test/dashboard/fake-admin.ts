@@ -155,15 +155,15 @@ export class FakeAdmin implements AsyncDisposable {
   private json(method: string, url: URL, body: Record<string, unknown>, response: ServerResponse): void {
     const [, , what = '', pool = '', name = ''] = url.pathname.split('/').map(decodeURIComponent);
     if (what === 'status') send(response, this.status());
-    else if (what === 'pools') send(response, { pools: this.pools() });
-    else if (what === 'servers' && pool === '') send(response, { servers: this.servers });
+    else if (what === 'pools') send(response, this.pools());
+    else if (what === 'servers' && pool === '') send(response, this.servers);
     else if (what === 'servers' && method === 'PATCH') {
       const server = this.find(pool, name);
       if (server !== undefined) this.change(server, body);
       if (server === undefined) fail(response, 404, 'no-such-server');
       else send(response, server);
     } else if (what === 'sessions' && method === 'GET') send(response, this.page(url.searchParams));
-    else if (what === 'sessions' && pool === 'find') send(response, this.session(Object.keys(this.setup.pools)[0]!, 7));
+    else if (what === 'sessions' && pool === 'find') send(response, { found: [this.found()] });
     else if (what === 'sessions') {
       this.changes.push(`${pool} ${body.session}${body.to === undefined ? '' : ` to ${body.to}`}`);
       send(response, {});
@@ -222,6 +222,30 @@ export class FakeAdmin implements AsyncDisposable {
     const to = Math.min(this.setup.sessions, from + limit);
     const sessions = Array.from({ length: to - from }, (_, i) => this.session(query.get('pool') ?? '', from + i));
     return { sessions, cursor: to < this.setup.sessions ? String(to) : null };
+  }
+
+  private found() {
+    const session = this.session(Object.keys(this.setup.pools)[0]!, 7);
+    const { id, pool, server } = session;
+    const copy = {
+      version: 3,
+      epoch: session.epoch,
+      bytes: 211,
+      expires: new Date(Date.now() + 1_700_000).toISOString(),
+    };
+    const tag = id.slice(0, 8);
+    return {
+      pool,
+      affinity: 'cookie limpet',
+      kind: 'token',
+      id,
+      tag,
+      state: 'live',
+      server,
+      why: 'table',
+      session,
+      copy,
+    };
   }
 
   private session(pool: string, index: number) {

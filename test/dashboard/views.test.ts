@@ -82,9 +82,9 @@ describe('changes', () => {
     // The button that says yes has the focus.
     await page.keyboard.press('Enter');
     await page.getByRole('dialog').getByText('draining', { exact: true }).waitFor();
-    await page.getByLabel('Weight').fill('2.5');
+    await page.getByLabel('Weight').fill('3');
     await page.getByRole('button', { name: 'Set' }).click();
-    await page.getByText('shop/s1: weight 2.5').waitFor();
+    await page.getByText('shop/s1: weight 3').waitFor();
     await page.goto(`${fake.url}/#/sessions?find=ab12cd34`);
     await page.getByText('The session is at home on').waitFor();
     await page.getByRole('button', { name: 'Move' }).click();
@@ -95,7 +95,7 @@ describe('changes', () => {
     await page.getByText('The session has ended').waitFor();
     expect(fake.changes).toEqual([
       'shop/s1 drain',
-      'shop/s1 weight 2.5',
+      'shop/s1 weight 3',
       expect.stringMatching(/^move [\da-f]+ to s\d$/),
       expect.stringMatching(/^end [\da-f]+$/),
     ]);

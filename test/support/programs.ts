@@ -25,6 +25,7 @@ export const programs = {
     commands: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
     usedFor: 'a real browser with a real cookie jar',
   },
+  tmux: { from: { apt: 'tmux' }, commands: ['tmux'], usedFor: 'a terminal in which limpet top runs' },
   php: { from: { apt: 'php-cli' }, commands: ['php'], usedFor: 'an app server with sessions of its own' },
   tomcat: {
     // A command of its own by which it is found; with it come Java and all of Tomcat, and no daemon.

@@ -6,15 +6,20 @@ import { effect } from '@preact/signals';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { EventView } from '../api/types.ts';
 import { serverLink } from '../state/route.ts';
-import { eventListeners, history, pools, servers } from '../state/store.ts';
+import { eventListeners, history, isFollowing, pools, sampled, servers } from '../state/store.ts';
 import { isDark } from '../state/theme.ts';
 import { percent, short } from '../ui/format.ts';
+import { crossingsBetween } from './derived.ts';
 import { drawMoving, drawServers } from './draw.ts';
 import { Flights } from './flights.ts';
 import { keyOf, type Layout, layOut, type Place, placeUnder } from './layout.ts';
 import { type Palette, readPalette } from './palette.ts';
 
 const pulsesPerSecond = 90;
+/** Flights that are told from counts, for each look. */
+const mostCrossings = 40;
+/** They begin within this time, ms. */
+const crossingsMs = 900;
 
 export function Scene() {
   const box = useRef<HTMLDivElement>(null);
@@ -104,6 +109,7 @@ class Painter {
   private frame = 0;
   private lastFrame = 0;
   private owed = 0;
+  private before = servers.peek();
   private readonly onPerDot: (perDot: number) => void;
 
   constructor(
@@ -124,6 +130,10 @@ class Painter {
     this.undo.push(
       () => observer.disconnect(),
       () => eventListeners.delete(onEvent),
+      effect(() => {
+        void sampled.value;
+        this.departByCounts();
+      }),
       effect(() => {
         void servers.value;
         void isDark.value;
@@ -165,6 +175,24 @@ class Painter {
     this.animate();
   }
 
+  /** Without the stream of events: sessions that one server has fewer and another one more. */
+  private departByCounts(): void {
+    const now = servers.peek();
+    const changed = { moved: history.latest('moved') ?? 0, rescued: history.latest('rescued') ?? 0 };
+    const isQuiet =
+      changed.moved + changed.rescued === 0 || isFollowing.peek() || this.still.matches || document.hidden;
+    if (!isQuiet && now !== this.before) {
+      for (const { from, to, kind } of crossingsBetween(this.before, now, roundedUp(changed), mostCrossings)) {
+        const begin = () => {
+          this.flights.depart(kind, from, to, performance.now(), Math.random);
+          this.animate();
+        };
+        setTimeout(begin, Math.random() * crossingsMs);
+      }
+    }
+    this.before = now;
+  }
+
   private animate(): void {
     if (this.frame !== 0 || this.still.matches) return;
     this.lastFrame = performance.now();
@@ -193,6 +221,10 @@ class Painter {
       this.flights.pulse(keyOf(server.pool, server.name), Math.floor(Math.random() * dots), now);
     }
   }
+}
+
+function roundedUp({ moved, rescued }: { readonly moved: number; readonly rescued: number }) {
+  return { moved: Math.ceil(moved), rescued: Math.ceil(rescued) };
 }
 
 function resize(canvas: HTMLCanvasElement, width: number, height: number): void {

@@ -29,7 +29,7 @@ const pollMs = 1_000;
 /** With more servers than this, their list is asked for less often. */
 const manyServers = 250;
 /** The histogram of whole exchanges; asked for every so many polls. */
-const histogram = 'limpet_request_duration_seconds';
+const histogram = 'limpet_pool_request_duration_seconds';
 const pollsPerScrape = 5;
 
 let before: CounterReading | null = null;
@@ -93,10 +93,10 @@ async function refresh(signal: AbortSignal): Promise<boolean> {
     const withServers = polls % (isLarge ? 3 : 1) === 0;
     if (hasMetrics && polls % ((isLarge ? 3 : 1) * pollsPerScrape) === 0) void scrape(signal);
     polls++;
-    const [nextStatus, { pools: nextPools }, { servers: nextServers }] = await Promise.all([
+    const [nextStatus, nextPools, nextServers] = await Promise.all([
       client.get<StatusView>('/v1/status', signal),
-      client.get<{ pools: readonly PoolView[] }>('/v1/pools', signal),
-      withServers ? client.get<{ servers: readonly ServerView[] }>('/v1/servers', signal) : { servers: servers.value },
+      client.get<readonly PoolView[]>('/v1/pools', signal),
+      withServers ? client.get<readonly ServerView[]>('/v1/servers', signal) : servers.value,
     ]);
     batch(() => {
       if (access.value === 'none') access.value = 'unknown';

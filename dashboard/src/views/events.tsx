@@ -1,7 +1,7 @@
 /** What happened since this page was opened, newest first. */
 import { useMemo, useState } from 'preact/hooks';
 import type { EventView } from '../api/types.ts';
-import { serverLink } from '../state/route.ts';
+import { route, serverLink } from '../state/route.ts';
 import { events, isFollowing } from '../state/store.ts';
 import { clock, short } from '../ui/format.ts';
 import { Empty } from '../ui/parts.tsx';
@@ -13,7 +13,7 @@ const notable = /\.(rescued|drained|expires|hit|dropped)$/;
 
 export function Events() {
   const [group, setGroup] = useState('all');
-  const [filter, setFilter] = useState('');
+  const [filter, setFilter] = useState(route.value.query.get('filter') ?? '');
   const all = events.value;
   const shown = useMemo(() => {
     const wanted = filter.trim().toLowerCase();
@@ -89,8 +89,7 @@ export function Events() {
           )}
           onOpen={({ fields }) => {
             const server = fields.server ?? fields.to;
-            if (typeof fields.session === 'string')
-              location.hash = `#/sessions?find=${encodeURIComponent(fields.session)}`;
+            if (typeof fields.session === 'string') setFilter(fields.session);
             else if (typeof fields.pool === 'string' && typeof server === 'string')
               location.hash = serverLink(fields.pool, server, 'events');
           }}

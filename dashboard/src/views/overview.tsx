@@ -134,12 +134,15 @@ function Pool({ name }: { name: string }) {
         <dt>Sessions</dt>
         <dd>{short(pool.sessions.live)}</dd>
         <dt>In flight</dt>
-        <dd>
-          {short(pool.inflight)}
-          {pool.waiting > 0 && ` + ${short(pool.waiting)} waiting`}
-        </dd>
-        <dt>Requests / s</dt>
-        <dd>{pool.requestsPerSecond === undefined ? '–' : rate(pool.requestsPerSecond)}</dd>
+        <dd>{short(pool.inflight)}</dd>
+        <dt>Waiting</dt>
+        <dd>{short(pool.waiting)}</dd>
+        {pool.requestsPerSecond !== undefined && (
+          <>
+            <dt>Requests / s</dt>
+            <dd>{rate(pool.requestsPerSecond)}</dd>
+          </>
+        )}
         <dt>Skew</dt>
         <dd>{pool.skew === null || pool.sessions.live === 0 ? '–' : pool.skew.toFixed(2)}</dd>
       </dl>

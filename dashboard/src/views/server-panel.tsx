@@ -134,15 +134,15 @@ function Weight({ server }: { server: ServerView }) {
       onSubmit={(event) => {
         event.preventDefault();
         const weight = Number(value ?? server.weight);
-        if (Number.isFinite(weight)) void setWeight(server, weight).then(() => setValue(null));
+        if (Number.isInteger(weight)) void setWeight(server, weight).then(() => setValue(null));
       }}
     >
       <input
         aria-label="Weight"
         type="number"
         min="0"
-        max="256"
-        step="any"
+        max="65535"
+        step="1"
         value={value ?? String(server.weight)}
         onInput={(event) => setValue(event.currentTarget.value)}
       />

@@ -11,13 +11,20 @@ import { VirtualRows } from '../ui/virtual-rows.tsx';
 import { EventLine } from './events.tsx';
 
 const kinds = [
-  { kind: 'cookie', name: 'Cookie header or value' },
-  { kind: 'token', name: 'Token' },
-  { kind: 'id', name: 'Session id, or its eight digits in the log' },
-  { kind: 'header', name: 'Header line' },
+  { kind: 'cookie', name: 'Cookie header' },
+  { kind: 'token', name: "Value of Limpet's cookie" },
+  { kind: 'id', name: 'Session id, 16 or 32 digits' },
+  { kind: 'headers', name: 'Header line' },
+  { kind: 'path', name: 'Path' },
+  { kind: 'client', name: 'Client address' },
 ] as const;
 
 const pageSize = 200;
+const examples: Readonly<Record<string, string>> = {
+  headers: 'Mcp-Session-Id: …',
+  path: '/shop;jsessionid=…',
+  client: '203.0.113.7',
+};
 
 export function Sessions() {
   const wanted = route.value.query.get('find');
@@ -39,12 +46,13 @@ function Finder({ wanted }: { wanted: string | null }) {
   const [kind, setKind] = useState<string>(wanted === null ? 'cookie' : 'id');
   const [pool, setPool] = useState('');
   const [text, setText] = useState(wanted ?? '');
-  const [result, setResult] = useState<Found | string | null>(null);
+  const [result, setResult] = useState<readonly Found[] | string | null>(null);
   const find = async () => {
     if (text.trim() === '') return;
     try {
-      const body = { [kind]: text.trim(), ...(pool === '' ? {} : { pool }) };
-      setResult(await client.send<Found>('POST', '/v1/sessions/find', body));
+      const body = { [kind]: wantedBy(kind, text.trim()), ...(pool === '' ? {} : { pool }) };
+      const { found } = await client.send<{ found: readonly Found[] }>('POST', '/v1/sessions/find', body);
+      setResult(found.length === 0 ? 'No pool recognises a session in it.' : found);
     } catch (error) {
       setResult(error instanceof Error ? error.message : String(error));
     }
@@ -90,7 +98,7 @@ function Finder({ wanted }: { wanted: string | null }) {
             autocomplete="off"
             spellcheck={false}
             value={text}
-            placeholder={kind === 'cookie' ? 'limpet=AQ…' : kind === 'header' ? 'Mcp-Session-Id: …' : ''}
+            placeholder={kind === 'cookie' ? 'limpet=AQ…' : (examples[kind] ?? '')}
             onInput={(event) => setText(event.currentTarget.value)}
           />
         </label>
@@ -100,23 +108,32 @@ function Finder({ wanted }: { wanted: string | null }) {
       </form>
       <div role="status">
         {typeof result === 'string' && <p class="note note-warn">{result}</p>}
-        {result !== null && typeof result === 'object' && <Story found={result} again={find} />}
+        {result !== null &&
+          typeof result === 'object' &&
+          result.map((found) => <Story key={`${found.pool} ${found.affinity}`} found={found} again={find} />)}
       </div>
     </div>
   );
+}
+
+/** A header line becomes a map. */
+function wantedBy(kind: string, text: string): string | Record<string, string> {
+  if (kind !== 'headers') return text;
+  const colon = text.indexOf(':');
+  return { [text.slice(0, colon).trim()]: text.slice(colon + 1).trim() };
 }
 
 /** Where the session is, since when and why; then what happened to it while this page was open. */
 function Story({ found, again }: { found: Found; again: () => void }) {
   const session = (typeof found.session === 'object' && found.session !== null ? found.session : found) as Found;
   const pool = String(session.pool ?? found.pool ?? '');
-  const id = String(session.id ?? '');
-  const server = session.server ?? session.owner ?? null;
-  const tag = String(session.tag ?? id.slice(0, 8));
+  const id = String(found.id ?? session.id ?? '');
+  const server = found.server ?? session.server ?? null;
+  const tag = String(found.tag ?? id.slice(0, 8));
   const own = events.value.filter(
     ({ fields }) => fields.session !== undefined && [tag, id].includes(String(fields.session)),
   );
-  const facts = factsOf({ ...found, ...session });
+  const facts = factsOf({ ...session, ...found, id });
   return (
     <article class="story" aria-label="The session">
       <p class="story-lead">
@@ -233,10 +250,16 @@ function Browser() {
     try {
       const ask = new URLSearchParams({ pool: chosenPool, limit: String(pageSize) });
       if (server !== '') ask.set('server', server);
-      if (!isFirst && cursor.current) ask.set('cursor', cursor.current);
-      const page = await client.get<SessionPage>(`/v1/sessions?${ask}`);
-      cursor.current = page.cursor;
-      setRows((known) => (isFirst ? page.sessions : [...known, ...page.sessions]));
+      if (isFirst) cursor.current = '';
+      const added: SessionView[] = [];
+      // A page may be empty although another one follows.
+      do {
+        if (cursor.current) ask.set('cursor', cursor.current);
+        const page = await client.get<SessionPage>(`/v1/sessions?${ask}`);
+        cursor.current = page.cursor;
+        added.push(...page.sessions);
+      } while (added.length === 0 && cursor.current !== null);
+      setRows((known) => (isFirst ? added : [...known, ...added]));
       setTrouble('');
     } catch (error) {
       setTrouble(error instanceof Error ? error.message : String(error));

@@ -18,7 +18,7 @@ const pollMs = 1_000;
 export async function showTop(client: TopClient): Promise<void> {
   const { stdin, stdout } = process;
   if (!(stdin instanceof ReadStream && stdout instanceof WriteStream && stdin.isTTY && stdout.isTTY)) {
-    throw new UsageError('top needs a terminal: limpet servers and limpet sessions print the same for programs');
+    throw new UsageError('top needs a terminal: limpet sessions --json is for programs');
   }
   const model = new TopModel();
   // Before the screen is taken over: what it refuses can still be read then.
@@ -65,9 +65,9 @@ export async function showTop(client: TopClient): Promise<void> {
 }
 
 async function look(model: TopModel, client: TopClient): Promise<void> {
-  const [status, { servers }] = await Promise.all([
+  const [status, servers] = await Promise.all([
     client.get<TopStatus>('/v1/status'),
-    client.get<{ servers: readonly TopServer[] }>('/v1/servers'),
+    client.get<readonly TopServer[]>('/v1/servers'),
   ]);
   model.update(status, servers, Date.now());
 }
