@@ -26,9 +26,10 @@ export function flawOfConfig(text: string): string {
   }
 }
 
-/** Each environment variable that the text names is set. */
+/** Each environment variable that the text names is set, each to a key of its own. */
 function loadPart(value: unknown, text: string, locate: ReturnType<typeof readYaml>['locate']) {
-  const env = Object.fromEntries(Array.from(text.matchAll(/\$\{(\w+)/g), ([, name]) => [name, 'ab'.repeat(32)]));
+  const names = new Set(Array.from(text.matchAll(/\$\{(\w+)/g), ([, name]) => name));
+  const env = Object.fromEntries(Array.from(names, (name, n) => [name, `${n + 10}`.repeat(32)]));
   return readConfig(wholeConfig(value), { source: { name: 'example', locate }, env, variables: true });
 }
 
