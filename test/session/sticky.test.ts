@@ -7,12 +7,12 @@ import { Client } from './support/client.ts';
 import { type LaunchedApp, launch } from './support/launch.ts';
 
 const some = [
-  { runtime: 'bun', app: 'node' },
-  { runtime: 'node', app: 'express' },
-  { runtime: 'node', app: 'fastify' },
   { runtime: 'bun', app: 'web' },
+  { runtime: 'node', app: 'express' },
 ] as const;
 const others = [
+  { runtime: 'bun', app: 'node' },
+  { runtime: 'node', app: 'fastify' },
   { runtime: 'node', app: 'node' },
   { runtime: 'bun', app: 'express' },
   { runtime: 'bun', app: 'fastify' },

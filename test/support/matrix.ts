@@ -32,11 +32,7 @@ const second = scenarios('cookie-attributes', 'cut-responses', 'session-races', 
 
 export function matrixProjects(isFull: boolean): MatrixProject[] {
   if (!isFull) {
-    return [
-      project('tls', 'node', first),
-      project('h2', 'bun', second),
-      project('h2-shared', 'bun', shared.slice(0, 1)),
-    ];
+    return [project('tls', 'node', first), project('h2', 'bun', second)];
   }
   const runtimes = ['bun', 'node'] as const;
   return runtimes.flatMap((runtime) => [

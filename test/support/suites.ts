@@ -10,11 +10,11 @@ import type { Runtime } from './runtimes.ts';
 const root = join(import.meta.dirname, '../..');
 
 /** What users rely on most, and what the two runtimes do most differently. */
-const onBoth = named('early-answers', 'kill-owner', 'start', 'stores');
+const onBoth = named('dashboard', 'early-answers', 'start', 'stores');
 
 /** The runtime where more can go wrong, where the name would give the other one. */
 const chosen: Readonly<Record<Runtime, ReadonlySet<string>>> = {
-  bun: named('h2-requests', 'outage', 'reload', 'signals', 'tls-pool'),
+  bun: named('h2-requests', 'kill-owner', 'outage', 'reload', 'signals', 'tls-pool'),
   node: named('grpc', 'workers'),
 };
 
@@ -30,6 +30,7 @@ const onDemand = new Map<string, string>(
     curl: ['fetch', 'undici', 'wrk'],
     cli: ['explain'],
     crossing: ['bridge'],
+    dashboard: ['views'],
     families: ['import'],
     'h2-clients': ['tls-clients', 'session-h2'],
     'h2-requests': ['h2-limits', 'h2-refusals'],
@@ -50,7 +51,7 @@ const onDemand = new Map<string, string>(
       'session-rebalance',
       'session-reload-removes',
     ],
-    'session-drain': ['server-pipelining'],
+    'session-drain': ['deploys', 'server-pipelining'],
     'socket.io': ['socket.io-polling'],
     'source-ip': ['source-ip-table'],
     'sticky-1000': ['mixed-10000'],
