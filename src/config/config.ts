@@ -387,6 +387,11 @@ export interface PoolConfig {
   readonly sessions?: Flag;
   /** Whether sessions move to servers that have fewer of them, such as new servers. */
   readonly rebalance?: PoolRebalanceConfig;
+  /**
+   * The first request of a session at a server that takes over from another one has `Limpet-Affinity: reason=rebind;
+   * from=NAME`, for servers that do not speak the session protocol. Default: `false`.
+   */
+  readonly notifyMoves?: Flag;
   /** What becomes of the WebSockets and streams of a server that is drained. */
   readonly drain?: PoolDrainConfig;
 }

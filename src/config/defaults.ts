@@ -70,6 +70,7 @@ export const defaults = deepFreeze({
     limits: { headBytes: 64 * KiB, headers: 256, interim: 1000, connecting: 1024, h2Connections: 64, h2Streams: 100 },
     rebalance: { skew: 0, rate: 10 },
     drain: { grace: 30 * second, deadline: 0 },
+    notifyMoves: false,
   },
   server: { weight: 1, maxRequests: 0 },
   resolve: 'any',

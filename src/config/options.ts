@@ -289,6 +289,8 @@ export interface PoolOptions {
   };
   /** When streams and tunnels of a drained server are asked to leave, and when they are closed; `deadline` 0: never. */
   readonly drain: { readonly grace: number; readonly deadline: number };
+  /** Servers are told of sessions that come from another server (`Limpet-Affinity`). */
+  readonly notifyMoves: boolean;
 }
 
 /** A program beside each server that says what it wants (health/agent.ts). */

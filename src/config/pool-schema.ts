@@ -226,5 +226,10 @@ export const poolSchema = map({
     {},
     'Whether sessions move to servers that have fewer of them, such as new servers.',
   ),
+  notifyMoves: field(
+    flag(),
+    pool.notifyMoves,
+    'The first request of a session at a server that takes over from another one has `Limpet-Affinity: reason=rebind; from=NAME`, for servers that do not speak the session protocol.',
+  ),
   drain: field(drainSchema, {}, 'What becomes of the WebSockets and streams of a server that is drained.'),
 });

@@ -358,6 +358,7 @@ describe('what is written becomes', () => {
       sessions: false,
       rebalance: { skew: 0, rate: 10 },
       drain: { grace: 30_000, deadline: 0 },
+      notifyMoves: false,
       whenOwnerFails: { action: 'rebind' },
       whenOwnerFull: 'queue',
       health: {

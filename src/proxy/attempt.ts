@@ -14,6 +14,7 @@ import type { Connecting } from '../net/socket.ts';
 import type { AccessRecord } from './access-record.ts';
 import type { SessionBinding } from './binding.ts';
 import type { ListenerContext } from './client/listener-context.ts';
+import { moveNotice } from './move-notice.ts';
 import type { PhaseTimer } from './phase.ts';
 import type { ClientRequest } from './request.ts';
 import { writeRequest } from './request-head.ts';
@@ -141,11 +142,12 @@ export class Attempt implements ConnectListener {
     const { replicator } = pool;
     const isOffered = replicator !== null && binding.session.isOffered;
     const session = isOffered ? replicator.writeHeader(binding.session, server) : null;
+    const notice = pool.settings.notifyMoves ? moveNotice(binding.session, pool.parts.fleet, server) : '';
     this.connection = connection;
     this.isSent = true;
     if (this.mayGather && connection.reused && body.isWithin(smallBody)) {
       const out = connection.gather(handler, head.chunked, this.mayPipeline);
-      writeRequest(head, scratch.edit, client, server, false, session, out);
+      writeRequest(head, scratch.edit, client, server, false, session, notice, out);
       connection.appendBody(body, out);
       body.resume();
       this.timer.enter('response', pool.settings.timeouts.response);
@@ -154,7 +156,7 @@ export class Attempt implements ConnectListener {
     const out = buffers.toServer;
     connection.begin(handler, head.chunked);
     out.clear();
-    writeRequest(head, scratch.edit, client, server, request.mayUpgrade, session, out);
+    writeRequest(head, scratch.edit, client, server, request.mayUpgrade, session, notice, out);
     const hasRoom = connection.send(out, body);
     if (!this.mayRepeat(connection)) body.drop();
     if (hasRoom) body.resume();

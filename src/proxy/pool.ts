@@ -53,6 +53,8 @@ export interface PoolSettings {
   /** `interim`: responses of 1xx to one request in a second. */
   readonly limits: { readonly interim: number };
   readonly drain: DrainSettings;
+  /** Servers are told of sessions that come from another server: `Limpet-Affinity`. */
+  readonly notifyMoves: boolean;
   /** Tell clients who served them: `Limpet-Server: name; epoch=n`. */
   readonly identify: boolean;
 }

@@ -36,7 +36,10 @@ function toOriginForm(head: RequestHead, edit: Splice): void {
   edit.add(`Host: ${head.bytes.toString('latin1', head.authorityStart, head.authorityEnd)}`);
 }
 
-/** Writes the edited head to `out`. `upgrade`: the client's upgrade is passed on. `session`: the session's header line, if it has one. */
+/**
+ * Writes the edited head to `out`. `upgrade`: the client's upgrade is passed on. `session`: the session's header line, if it
+ * has one. `notice`: one more line, or ''.
+ */
 export function writeRequest(
   head: RequestHead,
   edit: Splice,
@@ -44,6 +47,7 @@ export function writeRequest(
   server: Server,
   upgrade: boolean,
   session: SessionHeader | null,
+  notice: string,
   out: HeadWriter,
 ): void {
   const headers = head.headers;
@@ -52,6 +56,7 @@ export function writeRequest(
   edit.writeAdded(out);
   client.peer.writeForwarded(head, out);
   if (session !== null) out.copy(session.bytes, 0, session.length);
+  if (notice !== '') out.text(notice);
   if (!headers.has(Name.host) && head.authorityStart === head.authorityEnd)
     out.text(`Host: ${hostHeaderOf(server)}\r\n`);
   if (head.chunked) out.text('Transfer-Encoding: chunked\r\n');
