@@ -10,12 +10,12 @@ import type { Runtime } from './runtimes.ts';
 const root = join(import.meta.dirname, '../..');
 
 /** What users rely on most, and what the two runtimes do most differently. */
-const onBoth = named('dashboard', 'early-answers', 'start', 'stores');
+const onBoth = named('early-answers', 'start', 'stores');
 
 /** The runtime where more can go wrong, where the name would give the other one. */
 const chosen: Readonly<Record<Runtime, ReadonlySet<string>>> = {
-  bun: named('h2-requests', 'kill-owner', 'outage', 'reload', 'signals', 'tls-pool'),
-  node: named('grpc', 'workers'),
+  bun: named('h2-requests', 'kill-owner', 'outage', 'reload', 'tls-pool'),
+  node: named('dashboard', 'grpc'),
 };
 
 /** Suites that run on demand, by the one that stands for their kind in every run. */
@@ -35,6 +35,7 @@ const onDemand = new Map<string, string>(
     'h2-clients': ['tls-clients', 'session-h2'],
     'h2-requests': ['h2-limits', 'h2-refusals'],
     'h2-sticky': ['h2-trailers', 'h2-websocket'],
+    'express-session': ['foreign-stores'],
     'health-passive': ['health-active', 'panic', 'misframed-server'],
     'learn-express': ['learn-java', 'learn-php', 'learn-restart', 'mcp'],
     limits: ['descriptors', 'store-flood', 'table-flood'],
@@ -51,13 +52,16 @@ const onDemand = new Map<string, string>(
       'session-rebalance',
       'session-reload-removes',
     ],
+    restart: ['workers'],
     'session-drain': ['deploys', 'server-pipelining'],
+    shutdown: ['signals'],
     'socket.io': ['socket.io-polling'],
     'source-ip': ['source-ip-table'],
     'sticky-1000': ['mixed-10000'],
+    start: ['embedded'],
     stores: ['injected-faults', 'session-redis'],
     strategies: ['app-cookie', 'behaviours', 'user-sessions-real'],
-    'tls-reload': ['tls-renewals', 'tls-expiry-warning', 'https-sessions'],
+    'tls-reload': ['tls-refused-config', 'tls-renewals', 'tls-expiry-warning', 'https-sessions'],
   }).flatMap(([kept, left]) => left.map((name) => [`${name}.test.ts`, kept] as const)),
 );
 
