@@ -15,7 +15,7 @@ const onBoth = named('early-answers', 'start', 'stores');
 /** The runtime where more can go wrong, where the name would give the other one. */
 const chosen: Readonly<Record<Runtime, ReadonlySet<string>>> = {
   bun: named('h2-requests', 'kill-owner', 'outage', 'reload', 'tls-pool'),
-  node: named('dashboard', 'grpc'),
+  node: named('grpc'),
 };
 
 /** Suites that run on demand, by the one that stands for their kind in every run. */
@@ -30,7 +30,7 @@ const onDemand = new Map<string, string>(
     curl: ['fetch', 'undici', 'wrk'],
     cli: ['explain'],
     crossing: ['bridge'],
-    dashboard: ['views'],
+    top: ['dashboard', 'views'],
     families: ['import'],
     'h2-clients': ['tls-clients', 'session-h2'],
     'h2-requests': ['h2-limits', 'h2-refusals'],
