@@ -328,6 +328,16 @@ describe('each address has servers of its own', () => {
     expect(concerns).toEqual([expect.stringMatching(/^not-working \d: none of its locations/)]);
   });
 
+  test('a server that redirects, and listens on nothing that can be read, is named', () => {
+    const { notes } = importNginx(
+      `upstream app { server 10.0.0.1:80; }
+      server { listen 80; location / { proxy_pass http://app; } }
+      server { listen nonsense:x; return 301 https://$host$request_uri; }`,
+      'x.conf',
+    );
+    expect(notes.filter(({ line }) => line === 3)).not.toEqual([]);
+  });
+
   test('a certificate that is a variable is none, and a client without one gets through', () => {
     const { listeners, concerns } = site(`${app}
       server { listen 443 ssl; ssl_certificate $ssl_server_name.pem; ssl_certificate_key x; ssl_verify_client on; ${pass('a')} }`);

@@ -122,14 +122,15 @@ export class Listeners {
     return true;
   }
 
-  /** `server` only redirects to https. `whys`: the directives that say so. */
+  /** `server` only redirects to https. `whys`: the directives that say so. False: it cannot be carried over. */
   redirect(
     server: Directive,
     addresses: readonly ListenAddress[],
     whys: readonly Directive[],
     onLost: () => void,
   ): boolean {
-    if (addresses.some(({ key }) => isTls(key))) return false;
+    // Without an address that can be read, no listener would decide about it later.
+    if (addresses.length === 0 || addresses.some(({ key }) => isTls(key))) return false;
     for (const { key, directive } of addresses) {
       const wide = this.keyFor(key);
       this.redirecting.set(wide, [...(this.redirecting.get(wide) ?? []), { server, directive, whys, onLost }]);
