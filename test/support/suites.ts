@@ -30,7 +30,7 @@ const onDemand = new Map<string, string>(
     curl: ['fetch', 'undici', 'wrk'],
     cli: ['explain'],
     crossing: ['bridge'],
-    top: ['dashboard', 'views'],
+    dashboard: ['views'],
     families: ['import'],
     'h2-clients': ['tls-clients', 'session-h2'],
     'h2-requests': ['h2-limits', 'h2-refusals'],

@@ -3,7 +3,7 @@
  * one row is in the order of the Tab key.
  */
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { rowsInView } from './window.ts';
 
 interface VirtualRowsProps<T> {
@@ -41,7 +41,8 @@ export function VirtualRows<T>(props: VirtualRowsProps<T>) {
   useEffect(() => {
     if (to >= items.length && items.length > 0) props.onEnd?.();
   }, [to, items.length]);
-  useEffect(() => {
+  // Not after the next paint: a key that is typed in the meantime would be for the row before.
+  useLayoutEffect(() => {
     if (!wantsFocus.current) return;
     wantsFocus.current = false;
     box.current?.querySelector<HTMLElement>(`[data-row="${active}"]`)?.focus({ preventScroll: true });
