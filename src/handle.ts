@@ -1,6 +1,6 @@
 /** A balancer inside a program of somebody else: the few things that such a program may do with it. */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { findServer, isEmpty } from './admin/find-server.ts';
+import { findServer } from './admin/find-server.ts';
+import type { ServerView } from './admin/schemas.ts';
 import type { Logger } from './cli/log.ts';
 import type { Config } from './config/config.ts';
 import type { LimpetOptions } from './config/options.ts';
@@ -92,9 +92,6 @@ export interface DrainOptions {
   readonly timeoutMs?: number;
 }
 
-/** Time between two looks at a server that drains. */
-const lookMs = 250;
-
 /** The filled options of a config that a program gives; its warnings go to the log that the options make. */
 export function readGiven(config: Config, logFor: (options: LimpetOptions) => Logger): GivenConfig {
   const source: Source = { name: 'config', locate: () => null };
@@ -111,6 +108,7 @@ export interface GivenConfig {
 
 export function handleOf(supervisor: Supervisor, { options, log }: GivenConfig): LimpetHandle {
   let stopped: Promise<boolean> | null = null;
+  const stopping = new AbortController();
 
   const readOrReport = (config: Config): GivenConfig => {
     try {
@@ -121,10 +119,10 @@ export function handleOf(supervisor: Supervisor, { options, log }: GivenConfig):
     }
   };
 
-  const setDrained = async (server: string, drained: boolean): Promise<string> => {
-    const { pool, name } = findServer(await supervisor.serversNow(), server);
-    await supervisor.drain(pool, name, drained);
-    return `${pool}/${name}`;
+  const setDrained = async (server: string, drained: boolean): Promise<ServerView> => {
+    const found = findServer(await supervisor.serversNow(), server);
+    await supervisor.drain(found.pool, found.name, drained);
+    return found;
   };
 
   return {
@@ -139,18 +137,15 @@ export function handleOf(supervisor: Supervisor, { options, log }: GivenConfig):
     },
 
     drain: async (server, { wait = false, timeoutMs = Number.POSITIVE_INFINITY } = {}) => {
-      const until = performance.now() + timeoutMs;
-      const name = await setDrained(server, true);
-      while (wait && !isEmpty(findServer(await supervisor.serversNow(), name))) {
-        const leftMs = until - performance.now();
-        if (leftMs <= 0 || stopped !== null) return false;
-        await sleep(Math.min(lookMs, leftMs));
-      }
-      return true;
+      const { pool, name } = await setDrained(server, true);
+      return !wait || (await supervisor.drained(pool, name, timeoutMs, stopping.signal));
     },
 
     ready: async (server) => void (await setDrained(server, false)),
 
-    stop: () => (stopped ??= supervisor.stop()),
+    stop: () => {
+      stopping.abort();
+      return (stopped ??= supervisor.stop());
+    },
   };
 }

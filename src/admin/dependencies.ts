@@ -72,17 +72,19 @@ export interface ServerControl {
 export interface SessionControl {
   list(filter: SessionFilter): SessionPage;
   find(query: SessionQuery): Promise<readonly FoundSession[] | 'no-such-pool'>;
-  move(
-    pool: string,
-    session: string,
-    to: string,
-    force: boolean,
-  ): 'done' | 'no-such-pool' | 'no-such-server' | 'no-such-session' | 'no-copy' | 'busy' | 'is-there';
-  end(
-    pool: string,
-    session: string,
-  ): Promise<'ended' | 'ending' | 'no-such-pool' | 'no-such-session' | 'needs-whole-id' | 'store-failed'>;
+  move(pool: string, session: string, to: string, force: boolean): MoveOutcome;
+  end(pool: string, session: string): Promise<EndOutcome>;
 }
+
+export type MoveOutcome =
+  | 'done'
+  | 'no-such-pool'
+  | 'no-such-server'
+  | 'no-such-session'
+  | 'no-copy'
+  | 'busy'
+  | 'is-there';
+export type EndOutcome = 'ended' | 'ending' | 'no-such-pool' | 'no-such-session' | 'needs-whole-id' | 'store-failed';
 
 /** Who may do what. '': there is no such token. */
 export interface AdminTokens {

@@ -14,8 +14,3 @@ export function findServer(servers: readonly ServerView[], wanted: string): Serv
   const hint = near === undefined ? `expected one of ${names.join(', ')}` : `did you mean "${near}"?`;
   throw new UsageError(`there is no server "${wanted}", ${hint}`);
 }
-
-/** The server can be stopped without loss: it has no open exchange, and each of its sessions has a copy. */
-export function isEmpty({ inflight, sessions }: ServerView): boolean {
-  return inflight === 0 && sessions.uncopied === 0;
-}

@@ -1,5 +1,6 @@
 /** Asks a running balancer over its admin listener. What it refuses, and that none answers, is thrown as a UsageError. */
 import type { IncomingMessage } from 'node:http';
+import type { ServerView } from '../admin/schemas.ts';
 import type { LimpetOptions } from '../config/options.ts';
 import { codeOf, UsageError } from '../errors.ts';
 import { type Address, formatAddress } from '../net/socket.ts';
@@ -44,6 +45,10 @@ export class AdminClient {
 
   async get<T>(path: string): Promise<T> {
     return JSON.parse(await this.request('GET', path)) as T;
+  }
+
+  servers(): Promise<readonly ServerView[]> {
+    return this.get('/v1/servers');
   }
 
   /** `body`: sent as JSON; text is sent as it is, as YAML. */

@@ -5,6 +5,7 @@ import { UsageError } from '../errors.ts';
 import { AdminClient, type AdminSurroundings, type AskedOptions, serverPath } from './admin-client.ts';
 import { inColumns } from './columns.ts';
 import type { ServerCommand } from './server-arguments.ts';
+import { nameOf, stateOf } from './server-words.ts';
 
 interface DrainFlags {
   /** Wait until the server can be stopped without loss. */
@@ -56,7 +57,7 @@ async function drainServer(
   around: AdminSurroundings,
 ): Promise<boolean> {
   const balancer = new AdminClient(options, around.env);
-  const found = findServer(await serversOf(balancer), wanted);
+  const found = findServer(await balancer.servers(), wanted);
   const name = nameOf(found);
   announceLoss(found, around);
   await balancer.send('PATCH', serverPath(found), { state: 'drain' });
@@ -69,7 +70,7 @@ async function drainServer(
   if (isEmpty) around.write(`${name}: empty: it can be stopped\n`);
   else around.writeError(`limpet: ${name} is not empty after ${deadline} ms\n`);
   if (then === undefined) return isEmpty;
-  if (!isEmpty) around.writeError(lossLine(findServer(await serversOf(balancer), name), 'is lost now'));
+  if (!isEmpty) around.writeError(lossLine(findServer(await balancer.servers(), name), 'is lost now'));
   await balancer.send('PATCH', serverPath(found), { state: then });
   around.write(`${name}: ${then}\n`);
   return isEmpty;
@@ -105,7 +106,7 @@ async function setServerState(
   around: AdminSurroundings,
 ): Promise<void> {
   const balancer = new AdminClient(options, around.env);
-  const found = findServer(await serversOf(balancer), wanted);
+  const found = findServer(await balancer.servers(), wanted);
   if (state === 'down' && found.state !== 'down') around.writeError(lossLine(found, 'is lost'));
   await balancer.send('PATCH', serverPath(found), { state });
   if (state === 'down' && found.state === 'up') await warnOfLast(balancer, found, around);
@@ -121,7 +122,7 @@ async function addServer(
   around: AdminSurroundings,
 ): Promise<void> {
   const balancer = new AdminClient(options, around.env);
-  const pools = new Set((await serversOf(balancer)).map(({ pool }) => pool));
+  const pools = new Set((await balancer.servers()).map(({ pool }) => pool));
   const slash = wanted.indexOf('/');
   const [only] = pools;
   const pool = slash < 0 ? only : wanted.slice(0, slash);
@@ -137,7 +138,7 @@ async function addServer(
 
 async function removeServer(options: AskedOptions, wanted: string, around: AdminSurroundings): Promise<void> {
   const balancer = new AdminClient(options, around.env);
-  const found = findServer(await serversOf(balancer), wanted);
+  const found = findServer(await balancer.servers(), wanted);
   around.writeError(lossLine(found, 'is lost'));
   await balancer.send('DELETE', serverPath(found), undefined);
   around.write(`${nameOf(found)}: removed\n`);
@@ -169,7 +170,7 @@ async function writeServers(
   ];
   const rows = servers.map((server) => [
     nameOf(server),
-    server.drained && server.state === 'down' ? 'down, drained' : server.state,
+    stateOf(server),
     server.address,
     ...[server.weight, server.inflight, server.streams, server.tunnels, server.sessions.live].map(String),
     String(server.sessions.uncopied),
@@ -195,16 +196,8 @@ function lossLine(server: ServerView, verb: string): string {
 
 /** Warns when no server is left that takes new sessions. */
 async function warnOfLast(balancer: AdminClient, { pool, name }: ServerView, around: AdminSurroundings): Promise<void> {
-  const servers = await serversOf(balancer);
+  const servers = await balancer.servers();
   if (servers.some((server) => server.pool === pool && server.state === 'up')) return;
   const undo = `limpet ready ${pool}/${name} takes it back`;
   around.writeError(`limpet: warning: ${pool}/${name} was the last usable server of pool ${pool}: ${undo}\n`);
-}
-
-function serversOf(balancer: AdminClient): Promise<readonly ServerView[]> {
-  return balancer.get<readonly ServerView[]>('/v1/servers');
-}
-
-function nameOf({ pool, name }: ServerView): string {
-  return `${pool}/${name}`;
 }

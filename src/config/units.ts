@@ -5,7 +5,8 @@ export const durationPattern = /^(?:[0-9]{1,5}(?:h|m|s|ms)){1,4}$/;
 /** A number of bytes, or of units of 1,024: k, K, KiB, M, MiB, G, GiB. */
 export const sizePattern = /^[0-9]{1,12}(?:[kK]|[KMG](?:iB)?)?$/;
 
-const milliseconds: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
+/** By the unit of a duration. */
+export const milliseconds: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
 const bytes: Readonly<Record<string, number>> = { k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
 
 /** Milliseconds; NaN for what is no duration. */

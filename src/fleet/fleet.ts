@@ -58,6 +58,7 @@ export class Fleet {
   private readonly byId = new Map<number, Server>();
   private readonly bySlot = new Map<number, Server>();
   private readonly byIdentity = new Map<string, Server>();
+  private readonly byName = new Map<string, Server>();
   /** Servers that were down when a panic ended, and have neither come up nor failed a connection since: see `isUsable`. */
   private readonly doubtful = new Set<Server>();
   private readonly options: FleetOptions;
@@ -115,6 +116,11 @@ export class Fleet {
   /** The server that another thread names; undefined when this config has it no more, or not yet. */
   named(identity: string): Server | undefined {
     return this.byIdentity.get(identity);
+  }
+
+  /** The server that people call so; undefined: there is none. */
+  called(name: string): Server | undefined {
+    return this.byName.get(name);
   }
 
   /** Exchanges in flight to all servers. */
@@ -238,6 +244,7 @@ export class Fleet {
     if (this.bySlot.has(server.slot)) throw new Error(`two servers have slot ${server.slot}`);
     this.bySlot.set(server.slot, server);
     this.byIdentity.set(server.identity, server);
+    this.byName.set(server.name, server);
     for (const id of server.formerIds) this.byId.set(id, server);
     this.byId.set(server.id, server);
     server.state = stateOf(server.report);
@@ -250,6 +257,7 @@ export class Fleet {
     server.connects.max = 0;
     this.bySlot.delete(server.slot);
     this.byIdentity.delete(server.identity);
+    this.byName.delete(server.name);
     for (const id of [server.id, ...server.formerIds]) this.byId.delete(id);
     this.doubtful.delete(server);
   }

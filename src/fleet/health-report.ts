@@ -51,6 +51,11 @@ export function stateOf(report: HealthReport): ServerState {
   return isDrained(report) ? 'draining' : 'up';
 }
 
+/** `weight`: as the config has it. */
+export function takesNewSessions({ state, weight }: { readonly state: ServerState; readonly weight: number }): boolean {
+  return state === 'up' && weight > 0;
+}
+
 /** Somebody has said so: it gets no new sessions. */
 export function isDrained({ drained, asked, agent, maintenance }: HealthReport): boolean {
   return drained || asked || maintenance || agent !== 'ready';

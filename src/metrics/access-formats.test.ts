@@ -1,32 +1,16 @@
 import { describe, expect, test } from 'vitest';
+import { accessRecord } from '../../test/support/access-record.ts';
 import { formatFlaw, lineFormatOf, templateFieldNames } from './access-formats.ts';
 import type { ExchangeRecord } from './access-log.ts';
 
 const record: ExchangeRecord = {
-  time: Date.UTC(2026, 2, 1, 12, 0, 0, 123),
-  client: '192.0.2.7',
-  listener: '127.0.0.1:8080',
-  method: 'GET',
+  ...accessRecord,
   target: '/cart',
-  host: 'shop.example',
-  version: 'HTTP/1.1',
-  status: 200,
-  bytesIn: 412,
-  bytesOut: 2048,
-  pool: 'shop',
-  server: 's1',
-  session: '3f2a9c01',
-  epoch: 2,
-  retries: 1,
   queueMs: -1,
   connectMs: 0.42,
   responseMs: 3.1,
-  totalMs: 12,
-  fault: '',
   referer: 'https://shop.example/"x"',
   userAgent: 'Mozilla/5.0 (X11) \x1b[2J',
-  requestFlag: 'V',
-  responseFlag: 'N',
 };
 const line = (format: string) => lineFormatOf(format).format(record);
 

@@ -1,15 +1,15 @@
 /** What the admin API says of the running balancer as a whole. What it says of one server is in server-control.ts. */
 import { createHash } from 'node:crypto';
 import packageJson from '../../package.json' with { type: 'json' };
-import type { ConfigView, Health, PoolView, Status, WorkerView } from '../admin/schemas.ts';
+import type { ConfigView, Health, PoolView, ServerView, Status, WorkerView } from '../admin/schemas.ts';
 import { effectiveConfig } from '../config/effective.ts';
 import type { LimpetOptions } from '../config/options.ts';
+import { takesNewSessions } from '../fleet/health-report.ts';
 import type { Load } from '../fleet/load.ts';
 import { type Numbers, poolName } from '../shared/slots.ts';
 import { schemeOf } from '../store/addresses.ts';
 import type { HealthMonitor } from './health-monitor.ts';
 import type { ServerControl } from './server-control.ts';
-import type { ServerView } from './server-view.ts';
 import type { WorkerStatus } from './worker-group.ts';
 
 export interface AdminViewsDependencies {
@@ -37,6 +37,8 @@ const liveSilenceMs = 5000;
 
 export class AdminViews {
   private readonly deps: AdminViewsDependencies;
+  /** The last view of the config, and of which options it is: it is asked for with every status. */
+  private shown: { readonly options: LimpetOptions; readonly view: ConfigView } | null = null;
 
   constructor(deps: AdminViewsDependencies) {
     this.deps = deps;
@@ -48,7 +50,7 @@ export class AdminViews {
     const { slots } = numbers();
     return options().pools.map(({ name, balance }): PoolView => {
       const servers = all.filter(({ pool }) => pool === name);
-      const usable = servers.filter(isUsable);
+      const usable = servers.filter(takesNewSessions);
       return {
         name,
         balance,
@@ -90,9 +92,13 @@ export class AdminViews {
   }
 
   config(): ConfigView {
-    const config = effectiveConfig(this.deps.options());
-    const hash = createHash('sha256').update(JSON.stringify(config)).digest('hex').slice(0, 16);
-    return { file: this.deps.configFile, hash, config };
+    const options = this.deps.options();
+    if (this.shown?.options !== options) {
+      const config = effectiveConfig(options);
+      const hash = createHash('sha256').update(JSON.stringify(config)).digest('hex').slice(0, 16);
+      this.shown = { options, view: { file: this.deps.configFile, hash, config } };
+    }
+    return this.shown.view;
   }
 
   /** Live: no event loop hangs. Ready: a worker listens, the store answers, and each pool has a server that takes new sessions. */
@@ -105,17 +111,12 @@ export class AdminViews {
     if (store()?.isFailing === true) reasons.push('the store does not answer');
     const pools = options().pools.map(({ name, servers }) => {
       const found = servers.map((server) => ({ ...server, ...monitor.stateOf(name, server.name) }));
-      if (!found.some(isUsable)) reasons.push(`pool ${name} has no usable server`);
+      if (!found.some(takesNewSessions)) reasons.push(`pool ${name} has no usable server`);
       const countOf = (wanted: string) => found.filter(({ state }) => state === wanted).length;
       return { name, up: countOf('up'), draining: countOf('draining'), down: countOf('down') };
     });
     return Promise.resolve({ live, ready: reasons.length === 0, reasons, pools });
   }
-}
-
-/** It takes new sessions. */
-function isUsable({ state, weight }: { readonly state: string; readonly weight: number }): boolean {
-  return state === 'up' && weight > 0;
 }
 
 function sumOf(servers: readonly ServerView[]): PoolView['sessions'] {

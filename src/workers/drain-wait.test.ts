@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { HandTime } from '../../test/support/hand-time.ts';
+import type { DrainState } from '../admin/schemas.ts';
 import { DrainWait } from './drain-wait.ts';
-import type { DrainState } from './server-view.ts';
 
 function stage() {
   const time = new HandTime();

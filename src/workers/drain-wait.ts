@@ -3,8 +3,9 @@
  * ten times a second. The session table is read only when they say that it is over, and once in a while, because its counts still
  * have sessions that have expired.
  */
+
+import type { DrainState } from '../admin/schemas.ts';
 import type { Timers } from '../time/clock.ts';
-import type { DrainState } from './server-view.ts';
 
 export interface DrainWaitDependencies {
   readonly timers: Timers;

@@ -10,7 +10,7 @@
  */
 import type { EventPublisher } from '../events/bus.ts';
 import type { Fleet } from '../fleet/fleet.ts';
-import { isDrained, isTakenDown, type ServerState } from '../fleet/health-report.ts';
+import { isDrained, isTakenDown, type ServerState, takesNewSessions } from '../fleet/health-report.ts';
 import type { Server } from '../fleet/server.ts';
 import type { Clock } from '../time/clock.ts';
 
@@ -234,7 +234,7 @@ export class HealthLog {
 
   /** At least one server takes new sessions. */
   private isUsable(): boolean {
-    return this.fleet.servers.some(({ state, weight }) => state === 'up' && weight > 0);
+    return this.fleet.servers.some(takesNewSessions);
   }
 
   private checkPool(): void {
@@ -251,7 +251,7 @@ export class HealthLog {
       return;
     }
     const usable = this.fleet.servers.find(
-      ({ identity, state, weight }) => state === 'up' && weight > 0 && this.logged.get(identity)?.isTried === false,
+      (server) => takesNewSessions(server) && this.logged.get(server.identity)?.isTried === false,
     );
     if (usable === undefined) return;
     const since = isoTime(this.outageSince);

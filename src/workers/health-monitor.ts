@@ -134,7 +134,7 @@ export class HealthMonitor {
    */
   setState(pool: string, name: string, state: OperatorState, reason = 'by an operator'): boolean {
     const watched = this.pools.get(pool);
-    const server = watched?.fleet.servers.find((one) => one.name === name);
+    const server = watched?.fleet.called(name);
     if (watched === undefined || server === undefined) return false;
     const { fleet, healthLog } = watched;
     if (state === 'ready') server.report.asked = false;
@@ -151,16 +151,15 @@ export class HealthMonitor {
   }
 
   stateOf(pool: string, name: string): { readonly state: ServerState; readonly drained: boolean } {
-    const fleet = this.pools.get(pool)?.fleet;
-    const server = fleet?.servers.find((one) => one.name === name);
-    if (fleet === undefined || server === undefined) return { state: 'down', drained: false };
+    const server = this.pools.get(pool)?.fleet.called(name);
+    if (server === undefined) return { state: 'down', drained: false };
     return { state: server.state, drained: isDrained(server.report) };
   }
 
   /** undefined: there is no such server. */
   loggedOf(pool: string, name: string): LoggedHealth | undefined {
     const watched = this.pools.get(pool);
-    const server = watched?.fleet.servers.find((one) => one.name === name);
+    const server = watched?.fleet.called(name);
     return server && watched?.healthLog.viewOf(server);
   }
 

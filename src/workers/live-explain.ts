@@ -1,4 +1,5 @@
 /** `limpet explain` inside a running balancer: with its config, its keys, the states of its servers, and what its table has. */
+import type { ExplainRequest } from '../admin/schemas.ts';
 import type { LimpetOptions } from '../config/options.ts';
 import { UsageError } from '../errors.ts';
 import { formatAddress } from '../net/socket.ts';
@@ -13,12 +14,6 @@ export interface LiveExplainDependencies extends SessionFinderDependencies {
   readonly monitor: Pick<HealthMonitor, 'stateOf'>;
   readonly table: SessionTable;
   readonly random: () => number;
-}
-
-export interface ExplainRequest {
-  readonly request: string;
-  readonly listener?: string | undefined;
-  readonly client?: string | undefined;
 }
 
 /** Sessions that the copied table must hold. */

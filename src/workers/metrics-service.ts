@@ -5,6 +5,7 @@
 import { setImmediate } from 'node:timers/promises';
 import packageJson from '../../package.json' with { type: 'json' };
 import type { LimpetOptions } from '../config/options.ts';
+import { takesNewSessions } from '../fleet/health-report.ts';
 import type { Load } from '../fleet/load.ts';
 import type { Server } from '../fleet/server.ts';
 import { counterFamilies } from '../metrics/counter-families.ts';
@@ -120,7 +121,7 @@ export class MetricsService {
         labels: labelText({ pool }),
         stats: state.statsNow(slot),
         servers: members.length,
-        usable: members.filter(isUsable).length,
+        usable: members.filter(takesNewSessions).length,
         inflight: state.load.running(slot),
         waiting: state.load.waiting(slot),
         skew: skewOf(members, (server) => state.table.count(server.slot)),
@@ -214,13 +215,9 @@ export class MetricsService {
   }
 }
 
-function isUsable({ state, weight, report }: Server): boolean {
-  return state === 'up' && weight > 0 && !report.drained;
-}
-
 /** As rebalancing has it: by weight, and a single session more than one each is no skew. 0: there is nobody, or no session. */
 function skewOf(servers: readonly Server[], count: (server: Server) => number): number {
-  const usable = servers.filter(isUsable);
+  const usable = servers.filter(takesNewSessions);
   const weight = usable.reduce((sum, server) => sum + server.weight, 0);
   const sessions = usable.reduce((sum, server) => sum + count(server), 0);
   if (sessions === 0) return 0;

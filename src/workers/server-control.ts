@@ -2,6 +2,8 @@
  * What operators see and change of servers while the balancer runs, without a reload. Changes are kept (kept-changes.ts); all
  * counts are words of shared memory, so that nothing here reads the session table but the last look of a drain.
  */
+
+import type { AddedServer, DrainState, ServerView } from '../admin/schemas.ts';
 import { parseServer, serverForm } from '../config/address.ts';
 import { defaults } from '../config/defaults.ts';
 import type { LimpetOptions, PoolServer } from '../config/options.ts';
@@ -16,7 +18,6 @@ import { DrainWait } from './drain-wait.ts';
 import type { HealthMonitor } from './health-monitor.ts';
 import { KeptChanges, type ServerEdit } from './kept-changes.ts';
 import { readKeptChanges, writeKeptChanges } from './kept-changes-file.ts';
-import type { AddedServer, DrainState, ServerView } from './server-view.ts';
 
 export interface ServerControlDependencies {
   /** In which changes are kept. */

@@ -6,6 +6,8 @@
  *      move    a claim for another server; the session's next request announces it to the store and goes there
  *      end     a tombstone in table and store, as a sign-out by another server makes it
  */
+import type { EndOutcome, MoveOutcome } from '../admin/dependencies.ts';
+import type { FoundSession, SessionFilter, SessionPage, SessionQuery } from '../admin/schemas.ts';
 import { createFleet } from '../balancer/fleets.ts';
 import type { LimpetOptions, PoolOptions } from '../config/options.ts';
 import type { EventPublisher } from '../events/bus.ts';
@@ -19,7 +21,7 @@ import { readPage } from '../table/page-reader.ts';
 import type { Fingerprint } from '../table/pages.ts';
 import { Entry, type SessionTable } from '../table/table.ts';
 import { type Clock, unixSeconds } from '../time/clock.ts';
-import { type Recognised, recognise, type SessionQuery } from './session-finder.ts';
+import { type Recognised, recognise } from './session-finder.ts';
 import type { StoreService } from './store-service.ts';
 
 export interface SessionControlDependencies {
@@ -36,68 +38,7 @@ export interface SessionControlDependencies {
   readonly store: () => Pick<StoreService, 'keepsCopies' | 'read' | 'end' | 'idOf'> | null;
 }
 
-/** A session as the table has it. Times are ISO 8601. */
-export interface SessionView {
-  /** 16 hex digits: its key in the table, and the first half of its whole id. */
-  readonly id: string;
-  readonly pool: string;
-  /** null: its server has left the config. */
-  readonly server: string | null;
-  readonly epoch: number;
-  readonly born: string;
-  readonly seen: string;
-  readonly copied: boolean;
-  /** Of the copy; 0: there is none. */
-  readonly version: number;
-  readonly inflight: number;
-}
-
-export interface SessionPage {
-  readonly sessions: SessionView[];
-  /** For the next page; null: there is none. */
-  readonly cursor: string | null;
-}
-
-export interface SessionFilter {
-  readonly pool?: string;
-  readonly server?: string;
-  readonly cursor?: string;
-  /** The page of the table that is begun is read to its end: up to 126 more may come. */
-  readonly limit: number;
-}
-
-/** What was found of one session that a request names. */
-export interface FoundSession {
-  readonly pool: string;
-  /** The affinity that has recognised it. */
-  readonly affinity: string;
-  readonly kind: 'token' | 'key' | 'hash' | 'fixed';
-  /** 32 hex digits where the session can have a copy, else 16; null: the affinity names no session. */
-  readonly id: string | null;
-  /** As the access log has it; null: none. */
-  readonly tag: string | null;
-  readonly state: 'live' | 'ended' | 'none' | 'idle' | 'old';
-  readonly server: string | null;
-  /** Where the server is known from; null: it has none yet. */
-  readonly why: 'table' | 'token' | 'config' | null;
-  readonly session: SessionView | null;
-  readonly copy: {
-    readonly version: number;
-    readonly epoch: number;
-    readonly bytes: number;
-    readonly expires: string;
-  } | null;
-}
-
-export type MoveOutcome =
-  | 'done'
-  | 'no-such-pool'
-  | 'no-such-server'
-  | 'no-such-session'
-  | 'no-copy'
-  | 'busy'
-  | 'is-there';
-export type EndOutcome = 'ended' | 'ending' | 'no-such-pool' | 'no-such-session' | 'needs-whole-id' | 'store-failed';
+type SessionView = SessionPage['sessions'][number];
 
 const byOperator = 'by an operator';
 
@@ -111,6 +52,7 @@ export class SessionControl {
     this.deps = deps;
   }
 
+  /** The page of the table that is begun is read to its end: up to 126 more than `limit` may come. */
   list({ pool, server, cursor = '0', limit }: SessionFilter): SessionPage {
     const { table, clock } = this.deps;
     const owners = this.owners();
@@ -215,11 +157,12 @@ export class SessionControl {
     const now = unixSeconds(clock);
     const key = keyOf(session);
     const entry = new Entry();
-    if (table.find(key, now, entry) !== 'live' || this.owners().get(entry.server)?.pool !== pool)
-      return 'no-such-session';
+    const isLive = table.find(key, now, entry) === 'live';
+    const owner = this.owners().get(entry.server);
+    if (!isLive || owner?.pool !== pool) return 'no-such-session';
     if (entry.server === slot) return 'is-there';
     if (!entry.copied && !force) return 'no-copy';
-    const from = this.owners().get(entry.server)?.server ?? '';
+    const from = owner.server ?? '';
     const { copied } = entry;
     const isAnnounced = options.sessions && this.deps.store()?.keepsCopies === true;
     const how = { provisional: false, counted: false, moving: true, announce: isAnnounced, most: 0 };

@@ -3,6 +3,7 @@
  * operator has. Nothing is bound, and nothing is written.
  */
 import { randomFillSync } from 'node:crypto';
+import type { SessionQuery } from '../admin/schemas.ts';
 import { Recognition } from '../affinity/affinity.ts';
 import { createAffinity, descriptorOf } from '../affinity/registry.ts';
 import { SessionStatus } from '../affinity/session-status.ts';
@@ -16,25 +17,6 @@ import { formatId } from '../ownership/session-id.ts';
 import { kindName, type Numbers } from '../shared/slots.ts';
 import { Fingerprints } from '../table/fingerprint.ts';
 import { type Clock, unixSeconds } from '../time/clock.ts';
-
-/** At least one of the first five is there. */
-export interface SessionQuery {
-  /** Left out: every pool is asked. */
-  readonly pool?: string | undefined;
-  /** As in the header `Cookie`, or the value of any cookie by which the pool recognises sessions. */
-  readonly cookie?: string | undefined;
-  /** The value of Limpet's own cookie. */
-  readonly token?: string | undefined;
-  /** 8, 16 or 32 hex digits. */
-  readonly id?: string | undefined;
-  /** One line, `Name: value`. */
-  readonly header?: string | undefined;
-  readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Path and query. */
-  readonly path?: string | undefined;
-  /** Address of the client. */
-  readonly client?: string | undefined;
-}
 
 export interface Recognised {
   readonly affinity: string;

@@ -6,13 +6,15 @@
  *                              ^  <── passive reports, logs, access lines ──┘
  *                              └── shared memory: session table, load, counters ──┘
  */
+
+import type { ServerView } from '../admin/schemas.ts';
 import type { LimpetOptions } from '../config/options.ts';
+import { UsageError } from '../errors.ts';
 import type { EventBus } from '../events/bus.ts';
 import { type CounterName, counter } from '../metrics/counters.ts';
 import { shortageOf } from '../net/shortage.ts';
 import { type Address, formatAddress } from '../net/socket.ts';
 import type { CertificateStatus } from './certificate-service.ts';
-import type { ServerView } from './server-view.ts';
 import { StoreService } from './store-service.ts';
 import { createParts, type SupervisorDependencies, type SupervisorParts } from './supervisor-parts.ts';
 
@@ -144,6 +146,16 @@ export class Supervisor {
    */
   async drain(pool: string, server: string, drained: boolean): Promise<boolean> {
     return (await this.parts.servers.change(pool, server, { state: drained ? 'drain' : 'ready' })) === 'done';
+  }
+
+  /**
+   * Waits until nothing is lost if the server is stopped. False after `waitMs`, or when `signal` says so. Throws UsageError when there
+   * is no such server, or no more.
+   */
+  async drained(pool: string, server: string, waitMs: number, signal: AbortSignal): Promise<boolean> {
+    const state = await this.parts.servers.drained(pool, server, waitMs, signal);
+    if (state === 'no-such-server') throw new UsageError(`there is no server "${pool}/${server}"`);
+    return state.drained;
   }
 
   private stopWatching(): void {

@@ -5,25 +5,10 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { DashboardFiles } from '../../src/admin/dashboard-files.ts';
+import type { ServerView } from '../../src/admin/schemas.ts';
 
-export interface FakeServer {
-  readonly pool: string;
-  readonly name: string;
-  readonly address: string;
-  state: 'up' | 'down' | 'draining';
-  drained: boolean;
-  weight: number;
-  readonly maxRequests: number;
-  inflight: number;
-  waiting: number;
-  streams: number;
-  tunnels: number;
-  sessions: { live: number; copied: number; uncopied: number };
-  since: string;
-  reason: string | null;
-  lastCheck: { at: string; problem: string | null };
-  readonly source: 'config' | 'api';
-}
+/** A server without what is lost with it, which this page does without. */
+export type FakeServer = Omit<ServerView, 'loss'>;
 
 export interface FakeSetup {
   readonly pools: Readonly<Record<string, number>>;
@@ -190,7 +175,7 @@ export class FakeAdmin implements AsyncDisposable {
       startedAt: this.startedAt,
       configFile: '/etc/limpet/limpet.yaml',
       configHash: '5f3a',
-      workers: [1, 2].map((worker) => ({ worker, listening: true, loopDelayMs: 0.4, replaced: 0 })),
+      workers: [1, 2].map((worker) => ({ worker, listening: true, replaced: 0 })),
       store: { kind: 'redis', replication: 'sync', lag: 0 },
       counters: this.counters,
       sessions: { live, copied, uncopied },
@@ -211,7 +196,6 @@ export class FakeAdmin implements AsyncDisposable {
         skew: sessions.live === 0 ? 1 : most / (sessions.live / members.length),
         inflight: members.reduce((total, { inflight }) => total + inflight, 0),
         waiting: 0,
-        requestsPerSecond: name === 'chat' ? 88 : 412,
       };
     });
   }

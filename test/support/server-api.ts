@@ -1,6 +1,6 @@
 /** The admin API of a balancer that a test started, over its unix-domain socket. */
 import { join } from 'node:path';
-import type { ServerView } from '../../src/workers/server-view.ts';
+import type { ServerView } from '../../src/admin/schemas.ts';
 import { ask } from './peers.ts';
 
 export class ServerApi {

@@ -137,12 +137,6 @@ function Pool({ name }: { name: string }) {
         <dd>{short(pool.inflight)}</dd>
         <dt>Waiting</dt>
         <dd>{short(pool.waiting)}</dd>
-        {pool.requestsPerSecond !== undefined && (
-          <>
-            <dt>Requests / s</dt>
-            <dd>{rate(pool.requestsPerSecond)}</dd>
-          </>
-        )}
         <dt>Skew</dt>
         <dd>{pool.skew === null || pool.sessions.live === 0 ? '–' : pool.skew.toFixed(2)}</dd>
       </dl>

@@ -1,5 +1,6 @@
 /** Servers: what is known of them, and what an operator may do with them. */
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
+import { milliseconds } from '../../config/units.ts';
 import { UsageError } from '../../errors.ts';
 import type { AdminDependencies } from '../dependencies.ts';
 import { ApiProblem, noSuchPool, noSuchServer, refusals } from '../problem.ts';
@@ -142,12 +143,11 @@ export function addServers(app: OpenAPIHono, { servers: control }: AdminDependen
 }
 
 const longestWaitMs = 24 * 3_600_000;
-const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
 /** Milliseconds of `10m`; a number alone is seconds. */
 function readWait(text: string): number {
   const [, number = '0', unit = 's'] = /^(\d+)(ms|s|m|h)?$/.exec(text) ?? [];
-  return Number(number) * (units[unit] ?? 0);
+  return Number(number) * (milliseconds[unit] ?? 0);
 }
 
 /** What does not fit the config is the fault of the request. */

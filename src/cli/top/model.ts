@@ -1,36 +1,29 @@
 /** What `limpet top` knows and where its user is: figures and keys go in, and what is to be asked of the balancer comes out. */
 
+import type { ServerView, Status } from '../../admin/schemas.ts';
+import { nameOf } from '../server-words.ts';
+
 /** The parts of the admin API's answers that are shown. */
-export interface TopStatus {
-  readonly version: string;
-  readonly runtime: string;
-  readonly startedAt: string;
+export type TopStatus = Pick<Status, 'version' | 'runtime' | 'startedAt' | 'counters' | 'sessions'> & {
   readonly workers: readonly unknown[];
   readonly store: { readonly kind: string } | null;
-  readonly counters: Readonly<Record<string, number>>;
-  readonly sessions: SessionNumbers;
-}
+};
 
-interface SessionNumbers {
-  readonly live: number;
-  readonly copied: number;
-  readonly uncopied: number;
-}
-
-export interface TopServer {
-  readonly pool: string;
-  readonly name: string;
-  readonly address: string;
-  readonly state: 'up' | 'draining' | 'down';
-  readonly drained: boolean;
-  readonly weight: number;
-  readonly inflight: number;
-  readonly streams?: number;
-  readonly tunnels?: number;
-  readonly sessions: SessionNumbers;
-  readonly since: string | null;
-  readonly reason: string | null;
-}
+export type TopServer = Pick<
+  ServerView,
+  | 'pool'
+  | 'name'
+  | 'address'
+  | 'state'
+  | 'drained'
+  | 'weight'
+  | 'inflight'
+  | 'streams'
+  | 'tunnels'
+  | 'sessions'
+  | 'since'
+  | 'reason'
+>;
 
 export type TopAction = 'drain' | 'ready';
 
@@ -53,10 +46,6 @@ const byNumber = new Intl.Collator('en', { numeric: true });
 /** Per second, by counter. */
 const rated = ['requests', 'responses_5xx', 'sessions_moved', 'rebinds', 'retries'] as const;
 export type TopRate = (typeof rated)[number];
-
-export function nameOf({ pool, name }: Pick<TopServer, 'pool' | 'name'>): string {
-  return `${pool}/${name}`;
-}
 
 export class TopModel {
   status: TopStatus | null = null;

@@ -24,6 +24,8 @@ function server(name: string, change: Partial<TopServer> = {}): TopServer {
     drained: false,
     weight: 1,
     inflight: 2,
+    streams: 0,
+    tunnels: 0,
     sessions: { live: 100, copied: 95, uncopied: 5 },
     since: null,
     reason: null,

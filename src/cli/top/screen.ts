@@ -1,6 +1,7 @@
 /** The screen of `limpet top` as lines of text: exactly as many, and as wide, as the terminal has room for. */
 import { styleText } from 'node:util';
-import { nameOf, type TopModel, type TopServer } from './model.ts';
+import { nameOf, stateOf } from '../server-words.ts';
+import type { TopModel, TopServer } from './model.ts';
 
 export interface ScreenSize {
   readonly columns: number;
@@ -99,8 +100,8 @@ function columnsFor(shown: readonly TopServer[], width: number): Column[] {
     { name: 'uncopied', width: 8, text: ({ sessions }) => String(sessions.uncopied) },
     { name: 'in flight', width: 9, text: ({ inflight }) => String(inflight) },
     { name: '', width: meterWidth, isText: true, text: () => '' },
-    { name: 'streams', width: 7, text: ({ streams = 0 }) => String(streams) },
-    { name: 'tunnels', width: 7, text: ({ tunnels = 0 }) => String(tunnels) },
+    { name: 'streams', width: 7, text: ({ streams }) => String(streams) },
+    { name: 'tunnels', width: 7, text: ({ tunnels }) => String(tunnels) },
     { name: 'weight', width: 6, text: ({ weight }) => String(weight) },
     { name: 'address', width: 21, isText: true, text: ({ address }) => address },
   ];
@@ -131,10 +132,6 @@ function meter({ sessions }: TopServer, most: number): string {
   const full = Math.round((sessions.copied / most) * meterWidth);
   const all = Math.max(full, Math.round((sessions.live / most) * meterWidth));
   return `${'█'.repeat(full)}${'░'.repeat(all - full)}`.padEnd(meterWidth);
-}
-
-function stateOf({ state, drained }: TopServer): string {
-  return state === 'down' && drained ? 'down, drained' : state;
 }
 
 function keysLine(model: TopModel, many: number, { columns }: ScreenSize, paint: Paint): string {

@@ -1,7 +1,9 @@
 /** `limpet top`: servers and sessions of a running balancer, live in the terminal, with keys to drain and to make ready. */
 import { ReadStream, WriteStream } from 'node:tty';
 import { UsageError } from '../../errors.ts';
-import { nameOf, TopModel, type TopServer, type TopStatus } from './model.ts';
+import { serverPath } from '../admin-client.ts';
+import { nameOf } from '../server-words.ts';
+import { TopModel, type TopServer, type TopStatus } from './model.ts';
 import { coloured, drawScreen, plain, serverRows } from './screen.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 
@@ -73,9 +75,8 @@ async function look(model: TopModel, client: TopClient): Promise<void> {
 }
 
 async function change(model: TopModel, client: TopClient, server: TopServer, action: 'drain' | 'ready'): Promise<void> {
-  const path = `/v1/servers/${encodeURIComponent(server.pool)}/${encodeURIComponent(server.name)}`;
   try {
-    await client.send('PATCH', path, { state: action });
+    await client.send('PATCH', serverPath(server), { state: action });
   } catch (error) {
     model.say(`${nameOf(server)}: ${messageOf(error)}`, Date.now());
   }
