@@ -52,6 +52,8 @@ export class AccessRecord implements ExchangeRecord {
   queueMs = -1;
   connectMs = -1;
   responseMs = -1;
+  /** The response was not read at once, because of the client: when it began says nothing of the server. */
+  isHeldBack = false;
   totalMs = 0;
   fault = '';
   referer = '';
@@ -88,6 +90,7 @@ export class AccessRecord implements ExchangeRecord {
     this.failure = null;
     this.slot = this.serverStatus = 0;
     this.responseMs = -1;
+    this.isHeldBack = false;
     const now = worker.clock.monotonic();
     this.startedAt = client.firstByteAt < 0 ? now : client.firstByteAt;
     if (worker.accessLog === null) return;
@@ -207,7 +210,7 @@ export class AccessRecord implements ExchangeRecord {
     stats.requested(slot);
     if (status !== 0) stats.responded(slot, status);
     if (this.serverStatus === 0) return;
-    stats.observe(slot, duration.firstByte, this.responseMs);
+    if (!this.isHeldBack) stats.observe(slot, duration.firstByte, this.responseMs);
     // A tunnel lasts as long as its client wants to.
     if (this.serverStatus !== 101) stats.observe(slot, duration.total, this.totalMs);
   }

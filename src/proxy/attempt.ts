@@ -42,13 +42,19 @@ export interface AttemptListener {
   onServerFault(fault: Fault): void;
 }
 
+/** Gets the response. */
+export interface SentListener extends ResponseHandler {
+  /** The whole request has been sent; the response is awaited. */
+  onSent(): void;
+}
+
 export class Attempt implements ConnectListener {
   /** Of the present attempt, or the last. Set by `start`. */
   server!: Server;
   /** A place is taken on it. */
   hasPlace = false;
-  /** Gets the response. Set by `start`. */
-  private handler!: ResponseHandler;
+  /** Set by `start`. */
+  private handler!: SentListener;
   connection: ServerConnection | null = null;
   private readonly context: ListenerContext;
   private readonly worker: WorkerContext;
@@ -96,7 +102,7 @@ export class Attempt implements ConnectListener {
   }
 
   /** A place on `server` is taken: sends the request there, on an idle connection if there is one. The response is for `handler`. */
-  start(server: Server, handler: ResponseHandler): void {
+  start(server: Server, handler: SentListener): void {
     const { request, record, worker } = this;
     const { pool } = request;
     const former = this.server;
@@ -150,7 +156,7 @@ export class Attempt implements ConnectListener {
       writeRequest(head, scratch.edit, client, server, false, session, notice, out);
       connection.appendBody(body, out);
       body.resume();
-      this.timer.enter('response', pool.settings.timeouts.response);
+      this.awaitResponse();
       return;
     }
     const out = buffers.toServer;
@@ -161,8 +167,13 @@ export class Attempt implements ConnectListener {
     if (!this.mayRepeat(connection)) body.drop();
     if (hasRoom) body.resume();
     else body.pause();
-    if (body.ended) this.timer.enter('response', pool.settings.timeouts.response);
+    if (body.ended) this.awaitResponse();
     else this.awaitBody();
+  }
+
+  private awaitResponse(): void {
+    this.timer.enter('response', this.request.pool.settings.timeouts.response);
+    this.handler.onSent();
   }
 
   /** The request is not whole: the client owes the rest of it, or the server has to take what came. */

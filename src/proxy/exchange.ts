@@ -78,8 +78,12 @@ export class Exchange implements RequestHandler, LocateListener, AttemptListener
     this.isRouted = route !== null;
     if (route === null) {
       const status = redirect?.answer(head, this.request.client, this.context.buffers.responseEdit);
-      if (typeof status === 'number') this.answered(status);
-      else this.refused(status ?? balancerFaults.noRoute);
+      if (typeof status !== 'number') this.refused(status ?? balancerFaults.noRoute);
+      else {
+        // The balancer has answered by itself.
+        this.record.responded(status, this.worker);
+        this.completed();
+      }
       return;
     }
     this.request.routeTo(route.pool);
@@ -124,6 +128,10 @@ export class Exchange implements RequestHandler, LocateListener, AttemptListener
   /** 6. The response goes through the relay: the store keeps what it changes, the client is told of its session, and takes it. */
   onClientDrain(): void {
     this.relay.onClientDrain();
+  }
+
+  onClientFull(): void {
+    this.relay.onClientFull();
   }
 
   /** 7. Something went wrong on the server's side: retry, rebind or refuse. */
@@ -188,12 +196,6 @@ export class Exchange implements RequestHandler, LocateListener, AttemptListener
       request.client.refuse(fault, request.head().headers.valueOf(Name.accept));
     } else if (fault === requestFaults.clientGone || fault === balancerFaults.buffersFull) request.client.reset();
     else request.client.truncate();
-    this.completed();
-  }
-
-  /** The balancer has answered by itself. */
-  private answered(status: number): void {
-    this.record.responded(status, this.worker);
     this.completed();
   }
 

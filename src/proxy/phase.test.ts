@@ -18,7 +18,7 @@ const overdue: readonly [phase: Phase, overdue: Expiry['overdue'], fault: string
   ['connecting', 'server', 'connect-timeout'],
   ['request-body', 'client', 'request-timeout'],
   ['body-room', 'server', 'response-timeout'],
-  ['response', 'server', 'response-timeout'],
+  ['response', 'server-or-client', 'response-timeout'],
   ['store-put', 'store-put', 'session-store'],
   ['relaying', 'server-or-client', 'body-timeout'],
 ];

@@ -48,7 +48,7 @@ const expiries: Readonly<Record<Phase, Expiry | null>> = {
   connecting: { overdue: 'server', fault: serverFaults.connectTimeout },
   'request-body': { overdue: 'client', fault: requestFaults.requestTimeout },
   'body-room': { overdue: 'server', fault: serverFaults.responseTimeout },
-  response: { overdue: 'server', fault: serverFaults.responseTimeout },
+  response: { overdue: 'server-or-client', fault: serverFaults.responseTimeout },
   'store-put': { overdue: 'store-put', fault: balancerFaults.sessionStore },
   relaying: { overdue: 'server-or-client', fault: serverFaults.bodyTimeout },
   tunnel: null,

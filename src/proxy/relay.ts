@@ -2,7 +2,6 @@
  * The response on its way from the server to the client, with flow control: a slow client makes the server wait. What it changes in the
  * session waits for the store first (ownership/store-gate.ts). Reused; `begin` sets it anew.
  */
-
 import { balancerFaults, type Fault, serverFaults } from '../errors.ts';
 import type { Server } from '../fleet/server.ts';
 import type { ResponseHead } from '../http/head.ts';
@@ -13,7 +12,7 @@ import type { SessionCommand } from '../http/session-headers.ts';
 import type { Session } from '../ownership/session.ts';
 import { StoreGate, type StoreGateOwner } from '../ownership/store-gate.ts';
 import type { AccessRecord } from './access-record.ts';
-import type { Attempt } from './attempt.ts';
+import type { Attempt, SentListener } from './attempt.ts';
 import type { SessionBinding } from './binding.ts';
 import type { ListenerContext } from './client/listener-context.ts';
 import { WriteStall } from './client/write-stall.ts';
@@ -21,7 +20,6 @@ import { drainAsked } from './drain-header.ts';
 import type { LongLived } from './long-lived.ts';
 import type { PhaseTimer } from './phase.ts';
 import type { ClientRequest } from './request.ts';
-import type { ResponseHandler } from './server/response-handler.ts';
 import { endsEvent, type StreamKind, streamKindOf } from './streams.ts';
 import { openTunnel } from './tunnel.ts';
 
@@ -39,7 +37,7 @@ export interface RelayListener {
   onStoreAnswer(): void;
 }
 
-export class Relay implements ResponseHandler, StoreGateOwner, LongLived {
+export class Relay implements SentListener, StoreGateOwner, LongLived {
   index = -1;
   /** Part of the final response has gone to the client. */
   hasBegun = false;
@@ -223,9 +221,8 @@ export class Relay implements ResponseHandler, StoreGateOwner, LongLived {
   dismiss(): void {
     if (this.stream !== 'events' || !this.isBetweenEvents || this.isClientSlow) return;
     this.attempt.cancel();
-    const { client } = this.request;
-    client.finish(null);
-    client.flush();
+    this.request.client.finish(null);
+    this.flush();
     this.listener.completed();
   }
 
@@ -241,10 +238,8 @@ export class Relay implements ResponseHandler, StoreGateOwner, LongLived {
     timer.extend(pool.settings.timeouts.responseBody);
     if (this.stream === 'events') this.isBetweenEvents = endsEvent(bytes, start, end);
     if (client.sendData(bytes, start, end)) return;
-    this.isClientSlow = true;
-    this.stall.begin();
-    timer.extend(client.writeTimeoutMs / 2);
-    attempt.connection?.pause();
+    this.waitForClient();
+    attempt.connection?.pause(this);
   }
 
   flush(): void {
@@ -252,11 +247,10 @@ export class Relay implements ResponseHandler, StoreGateOwner, LongLived {
   }
 
   onResponseEnd(trailers: Buffer | null, isReusable: boolean): void {
-    const { attempt } = this;
     // The place is free before the client can know: its next request must not find its own last one in the way.
-    attempt.free(isReusable);
+    this.attempt.free(isReusable);
     this.request.client.finish(trailers);
-    attempt.offer();
+    this.attempt.offer();
     this.listener.completed();
   }
 
@@ -268,11 +262,33 @@ export class Relay implements ResponseHandler, StoreGateOwner, LongLived {
     this.listener.onRequeued();
   }
 
+  /** The whole request has gone to a server. */
+  onSent(): void {
+    this.isClientSlow = false;
+    this.onClientFull();
+  }
+
+  /** Nothing is read from the server while the client's connection takes nothing: each stream of it would keep what one read brings. */
+  onClientFull(): void {
+    const { attempt, timer } = this;
+    if (this.isClientSlow || (timer.phase !== 'response' && timer.phase !== 'relaying')) return;
+    if (!this.request.client.isBehindOthers() || attempt.connection?.pause(this) !== true) return;
+    if (timer.phase === 'response') this.record.isHeldBack = true;
+    this.waitForClient();
+  }
+
+  private waitForClient(): void {
+    this.isClientSlow = true;
+    this.stall.begin();
+    this.timer.extend(this.request.client.writeTimeoutMs / 2);
+  }
+
   /** The client has taken what was kept for it. */
   onClientDrain(): void {
     if (!this.isClientSlow) return;
     this.isClientSlow = false;
-    this.timer.extend(this.request.pool.settings.timeouts.responseBody);
+    const { timeouts } = this.request.pool.settings;
+    this.timer.extend(this.timer.phase === 'response' ? timeouts.response : timeouts.responseBody);
     this.attempt.connection?.resume();
   }
 
@@ -294,20 +310,21 @@ export class Relay implements ResponseHandler, StoreGateOwner, LongLived {
   /** The request is whole, or the store has what the response changes: what is awaited now. */
   private awaitResponse(timeoutMs: number): void {
     this.timer.enter(this.hasBegun ? 'relaying' : 'response', timeoutMs);
+    this.onClientFull();
   }
 
   /** 101: from here on the two sides talk to each other. The exchange lasts as long as they do. */
   onUpgrade(head: ResponseHead, early: Buffer | null): void {
     const { attempt, binding, record } = this;
     const { client, pool } = this.request;
-    const { connection } = attempt;
+    const { connection, server } = attempt;
     const { responseEdit: edit } = this.context.buffers;
     if (connection === null) return;
     if (!client.accepts(head)) {
       this.onUnsafe(serverFaults.badResponse);
       return;
     }
-    binding.bind(head, attempt.server, this.gate);
+    binding.bind(head, server, this.gate);
     edit.add('Connection: Upgrade');
     edit.add(`Upgrade: ${head.headers.valueOf(Name.upgrade)}`);
     client.sendInterim(head, edit);
@@ -317,7 +334,6 @@ export class Relay implements ResponseHandler, StoreGateOwner, LongLived {
     // A session with an open tunnel is not idle.
     if (binding.session.recognition.recognised) pool.claims.countTunnel(binding.session, this.context.worker.seconds());
     this.timer.enter('tunnel', 0);
-    const { server } = attempt;
     const isWebSocket = head.headers.valueOf(Name.upgrade)?.toLowerCase() === 'websocket';
     server.countTunnel(1);
     const guest: LongLived = { index: -1, at: server, dismiss: () => tunnel.dismiss(), cut: () => tunnel.cut() };

@@ -14,6 +14,7 @@ import { AccessLog } from '../../src/metrics/access-log.ts';
 import { trustOf } from '../../src/net/trust.ts';
 import { BufferBudget } from '../../src/proxy/buffer-budget.ts';
 import { H1ClientConnection } from '../../src/proxy/client/h1-connection.ts';
+import { H2ClientConnection } from '../../src/proxy/client/h2-connection.ts';
 import { h2SettingsOf } from '../../src/proxy/client/h2-settings.ts';
 import { ListenerContext } from '../../src/proxy/client/listener-context.ts';
 import { DebugLog } from '../../src/proxy/debug-log.ts';
@@ -53,13 +54,15 @@ export interface StageOptions {
   /** Ms. */
   readonly linger?: number;
   readonly limits?: Partial<HeadLimits>;
+  /** Clients speak HTTP/2. */
+  readonly h2?: boolean;
 }
 
 /** `pool` as in a config; its servers are `a`, `b` and so on, as many as are asked for. */
 export function stageBalancer(
   pool: Readonly<Record<string, unknown>>,
   servers = 1,
-  { trusted = [], bodyBytes = 0, lingerBytes = 2 ** 30, linger = 60_000, limits = {} }: StageOptions = {},
+  { trusted = [], bodyBytes = 0, lingerBytes = 2 ** 30, linger = 60_000, limits = {}, h2 = false }: StageOptions = {},
 ): StagedBalancer {
   const names = Array.from({ length: servers }, (_, i) => String.fromCharCode(97 + i));
   const written = {
@@ -144,7 +147,8 @@ export function stageBalancer(
     },
     connect: (refused = false) => {
       const peer = FakePeer.connected();
-      const connection = new H1ClientConnection(context, settings, exchanges, peer);
+      const Connection = h2 ? H2ClientConnection : H1ClientConnection;
+      const connection = new Connection(context, settings, exchanges, peer);
       peer.handler = connection;
       if (refused) connection.refuseConnection();
       return peer;

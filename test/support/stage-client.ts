@@ -68,6 +68,10 @@ export class PlayedExchange implements RequestHandler {
     this.events.push('drain');
   }
 
+  onClientFull(): void {
+    this.events.push('full');
+  }
+
   onClientGone(): void {
     this.events.push('gone');
     this.client.onExchangeEnd();

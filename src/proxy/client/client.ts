@@ -24,6 +24,11 @@ export interface Client {
   /** Of HTTP, for the log; null: the one of the request's head. */
   readonly version: string | null;
 
+  /**
+   * The connection takes nothing at present, because of what other exchanges have sent on it: what the server sends could only be kept.
+   * `RequestHandler.onClientDrain` follows, and until then `undeliveredBytes` counts what goes before. False where no others share it.
+   */
+  isBehindOthers(): boolean;
   /** Whether this response can be passed on: not to an upgrade in another form, of which it would mean something else. */
   accepts(head: ResponseHead): boolean;
   /** Passes an interim response (1xx) on. False: this client does not get any. */

@@ -117,6 +117,11 @@ export class H1Client implements Client {
     return this.socket.pending + Math.max(0, this.context.worker.sendQueues.heldFor(this.socket.descriptor));
   }
 
+  /** Responses come one after the other. */
+  isBehindOthers(): boolean {
+    return false;
+  }
+
   /** The client has asked for the upgrade itself, and judges the response to it. */
   accepts(): boolean {
     return true;

@@ -25,7 +25,7 @@ import { type OutputOwner, StreamOutput } from './h2-stream-output.ts';
 import { StreamRequest } from './h2-stream-request.ts';
 import { H2StreamSocket } from './h2-stream-socket.ts';
 import type { StreamUser, UserContext } from './h2-stream-user.ts';
-import { cutAccept, isAccepted } from './h2-websocket.ts';
+import { acceptsUpgrade, cutAccept } from './h2-websocket.ts';
 import type { Peer } from './peer.ts';
 import type { RequestHandler } from './request-handler.ts';
 
@@ -111,12 +111,11 @@ export class H2Client implements Client, StreamUser, OutputOwner {
       this.refuseHead(problem);
       return;
     }
-    const { head } = scratch;
     const exchange = owner.exchanges.take();
-    this.method = head.method;
+    this.method = scratch.head.method;
     this.exchange = exchange;
     this.mustStart = true;
-    exchange.begin(this, head, request.raw, 0, request.isUpgrade);
+    exchange.begin(this, scratch.head, request.raw, 0, request.isUpgrade);
   }
 
   /** What came of the request in this read has been reported. */
@@ -175,11 +174,8 @@ export class H2Client implements Client, StreamUser, OutputOwner {
     worker.counters.add(counter.requests);
     worker.counters.refused(fault);
     this.method = Method.get;
-    if (isMalformed) {
-      this.sink.protocol.resetMalformed(this.stream);
-      this.sink.schedule();
-      this.output.clear();
-    } else {
+    if (isMalformed) this.output.dropMalformed();
+    else {
       worker.counters.responded(fault.status);
       this.sendFault(fault, null);
     }
@@ -195,11 +191,13 @@ export class H2Client implements Client, StreamUser, OutputOwner {
 
   // The exchange: the response.
 
+  isBehindOthers(): boolean {
+    return this.output.isBehindOthers();
+  }
+
   accepts(head: ResponseHead): boolean {
     const { key } = this.request;
-    if (key === '') return true;
-    // To such a client every 2xx is the beginning of a tunnel.
-    return head.status === 101 ? isAccepted(head.headers, key) : head.status < 200 || head.status > 299;
+    return key === '' || acceptsUpgrade(head, key);
   }
 
   sendInterim(head: ResponseHead, edit: Splice): boolean {
@@ -238,7 +236,7 @@ export class H2Client implements Client, StreamUser, OutputOwner {
     this.output.end(trailers);
   }
 
-  /** What a turn has gathered leaves when it ends. */
+  /** What has gathered leaves when the turn ends. */
   flush(): void {}
 
   refuse(fault: Fault, accept: string | null): void {
@@ -307,6 +305,10 @@ export class H2Client implements Client, StreamUser, OutputOwner {
   onOutputEmpty(): void {
     if (this.exchange === null) this.end();
     else if (this.sink.isTaking) this.exchange.onClientDrain();
+  }
+
+  onSocketFull(): void {
+    this.exchange?.onClientFull();
   }
 
   onSocketDrain(): void {

@@ -25,6 +25,11 @@ const maxRounds = 4;
 
 const noBytes = Buffer.alloc(0);
 
+export interface FrameOutputOwner extends Account {
+  /** The socket takes no more bytes, until its drain. */
+  onFull(): void;
+}
+
 export class FrameOutput implements FrameConnection, Account, DeadlineOwner {
   /** It has a buffer from `schedule` until the frames are written: an idle connection needs none. */
   readonly out = new HeadWriter(0);
@@ -37,7 +42,7 @@ export class FrameOutput implements FrameConnection, Account, DeadlineOwner {
   private readonly batch: FrameBatch;
   private readonly blocks: ResponseBlockWriter;
   private readonly socket: Socket;
-  private readonly account: Account;
+  private readonly owner: FrameOutputOwner;
   private readonly writeTimeoutMs: number;
   private isScheduled = false;
   private hasWrittenBlock = false;
@@ -52,14 +57,14 @@ export class FrameOutput implements FrameConnection, Account, DeadlineOwner {
     batch: FrameBatch,
     blocks: ResponseBlockWriter,
     socket: Socket,
-    account: Account,
+    owner: FrameOutputOwner,
     writeTimeoutMs: number,
   ) {
     this.worker = worker;
     this.batch = batch;
     this.blocks = blocks;
     this.socket = socket;
-    this.account = account;
+    this.owner = owner;
     this.writeTimeoutMs = writeTimeoutMs;
   }
 
@@ -85,11 +90,11 @@ export class FrameOutput implements FrameConnection, Account, DeadlineOwner {
   }
 
   addBuffered(bytes: number): void {
-    this.account.addBuffered(bytes);
+    this.owner.addBuffered(bytes);
   }
 
   get crowded(): boolean {
-    return this.account.crowded;
+    return this.owner.crowded;
   }
 
   // When it is written.
@@ -143,7 +148,10 @@ export class FrameOutput implements FrameConnection, Account, DeadlineOwner {
     this.writtenBytes += length;
     socket.writeCopy(out.bytes, length);
     out.clear();
-    if (socket.pending > 0 && !this.isSlow) this.watch();
+    if (socket.pending > 0 && !this.isSlow) {
+      this.watch();
+      this.owner.onFull();
+    }
   }
 
   private watch(): void {

@@ -92,6 +92,13 @@ export class StreamOutput implements TurnTaker, DeadlineOwner {
     return false;
   }
 
+  /** The connection takes nothing. If nothing is kept here, what other streams have sent goes before. */
+  isBehindOthers(): boolean {
+    if (this.sink.isTaking) return false;
+    if (this.keptBytes === 0) this.position = this.sink.position;
+    return true;
+  }
+
   /** Bytes that the client has not taken yet. Asks the kernel. */
   get undeliveredBytes(): number {
     return this.keptBytes + this.sink.undelivered(this.position);
@@ -136,6 +143,14 @@ export class StreamOutput implements TurnTaker, DeadlineOwner {
     sink.schedule();
     this.clear();
     return keptBytes;
+  }
+
+  /** What has come on the stream breaks HTTP/2, and nothing has been sent on it. */
+  dropMalformed(): void {
+    const { sink, stream } = this;
+    sink.protocol.resetMalformed(stream);
+    sink.schedule();
+    this.clear();
   }
 
   /** The stream is closed, or its connection is: what is kept is dropped. */

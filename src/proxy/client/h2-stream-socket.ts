@@ -134,6 +134,9 @@ export class H2StreamSocket implements Socket, StreamUser, OutputOwner {
     else if (this.sink.isTaking) this.handler.onDrain();
   }
 
+  /** Servers of tunnels are paused with their first bytes. */
+  onSocketFull(): void {}
+
   onSocketDrain(): void {
     if (this.output.keptBytes === 0 && !this.isClosed) this.handler.onDrain();
   }

@@ -13,6 +13,8 @@ import type { ExchangeSource } from './request-handler.ts';
 export interface StreamUser extends StreamOwner, Indexed {
   /** Bytes that the client does not take yet. */
   readonly keptBytes: number;
+  /** The socket takes no more bytes; `onSocketDrain` follows. */
+  onSocketFull(): void;
   /** The socket takes bytes again. */
   onSocketDrain(): void;
   /** There is no room for what is kept. */

@@ -10,7 +10,7 @@ import { counter } from '../../metrics/counters.ts';
 import type { Account, Socket } from '../../net/socket.ts';
 import { IndexedSet } from '../indexed-set.ts';
 import { H2Client } from './h2-client.ts';
-import { FrameOutput } from './h2-frame-output.ts';
+import { FrameOutput, type FrameOutputOwner } from './h2-frame-output.ts';
 import { KeptHead } from './h2-kept-head.ts';
 import { H2Scratch } from './h2-scratch.ts';
 import type { StreamUser, UserContext } from './h2-stream-user.ts';
@@ -50,7 +50,7 @@ function sharedBy(context: ListenerContext, { h2 }: ListenerSettings): Shared {
 /** More than a person who leaves a page makes at once. */
 const manyResets = 32;
 
-export class ClientStreams implements ProtocolHandler, UserContext {
+export class ClientStreams implements ProtocolHandler, UserContext, FrameOutputOwner {
   readonly context: ListenerContext;
   readonly settings: ListenerSettings;
   readonly exchanges: ExchangeSource;
@@ -84,7 +84,7 @@ export class ClientStreams implements ProtocolHandler, UserContext {
     this.peer = new Peer(socket, settings, '2.0');
     this.scratch = scratch;
     this.spare = spare;
-    this.output = new FrameOutput(worker, buffers.frames, scratch.blocks, socket, owner, settings.timeouts.write);
+    this.output = new FrameOutput(worker, buffers.frames, scratch.blocks, socket, this, settings.timeouts.write);
   }
 
   get isEmpty(): boolean {
@@ -127,6 +127,20 @@ export class ClientStreams implements ProtocolHandler, UserContext {
     const { begun } = this;
     for (let i = 0; i < begun.length; i++) begun[i]?.start();
     begun.length = 0;
+  }
+
+  // What is sent.
+
+  addBuffered(bytes: number): void {
+    this.owner.addBuffered(bytes);
+  }
+
+  get crowded(): boolean {
+    return this.owner.crowded;
+  }
+
+  onFull(): void {
+    for (const user of this.users.all()) user.onSocketFull();
   }
 
   // The protocol.

@@ -4,6 +4,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { equalsIgnoreCase } from '../../http/bytes.ts';
+import type { ResponseHead } from '../../http/head.ts';
 import type { Headers } from '../../http/headers.ts';
 import type { Splice } from '../../http/splice.ts';
 
@@ -14,8 +15,13 @@ export function webSocketKey(): string {
   return randomBytes(16).toString('base64');
 }
 
+/** To a client that has asked for this upgrade every 2xx would be the beginning of a tunnel. */
+export function acceptsUpgrade({ status, headers }: ResponseHead, key: string): boolean {
+  return status === 101 ? isAccepted(headers, key) : status < 200 || status > 299;
+}
+
 /** The response has one Sec-WebSocket-Accept, and it answers this key. */
-export function isAccepted(headers: Headers, key: string): boolean {
+function isAccepted(headers: Headers, key: string): boolean {
   const expected = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
   const found = acceptLines(headers);
   return found.length === 1 && headers.value(found[0]!) === expected;

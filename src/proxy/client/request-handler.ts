@@ -17,6 +17,8 @@ export interface RequestHandler {
   onRequestFault(fault: Fault): void;
   /** The client has taken everything that was buffered for it. */
   onClientDrain(): void;
+  /** The client's connection takes nothing at present; `onClientDrain` follows. Only said of connections that several exchanges share. */
+  onClientFull(): void;
   onClientGone(): void;
 }
 

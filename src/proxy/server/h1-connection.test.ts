@@ -350,7 +350,7 @@ describe('requests of one loop turn', () => {
       const [first, second] = gather(2);
       endTurn();
       if (how === 'late') advance(300);
-      else connection.pause();
+      else expect([connection.pause(second!), connection.pause(first!)]).toEqual([false, true]);
       expect([second?.events, peer.state]).toEqual([['requeued'], 'open']);
       connection.resume();
       // What the server still sends for the others is no fault of its own, and nobody reads it.

@@ -138,9 +138,11 @@ export class H1ServerConnection
     return this.reader.hasStarted;
   }
 
-  pause(): void {
+  pause(handler: ResponseHandler): boolean {
+    if (this.reader.handler !== handler) return false;
     this.requeue();
     this.reader.pause();
+    return true;
   }
 
   resume(): void {
@@ -241,12 +243,9 @@ export class H1ServerConnection
   /** FIN. Only a body without any other end may end so; the server will not take another request. */
   onEnd(): void {
     const { reader } = this;
-    if (reader.isHeld) {
-      reader.holdServerEnd(false);
-      return;
-    }
     this.closeReason = 'the server has ended it';
-    if (reader.endsWithConnection) reader.handler?.onResponseEnd(null, false);
+    if (reader.isHeld) reader.holdServerEnd(false);
+    else if (reader.endsWithConnection) reader.handler?.onResponseEnd(null, false);
     else this.onLost();
   }
 

@@ -72,9 +72,10 @@ export class Pipeline {
     if (i >= 0) this.waiting[i] = by;
   }
 
-  /** All that wait are sent again elsewhere. False: none waits. */
+  /** All that wait are sent again elsewhere, and no other goes behind the current one. False: none waits. */
   requeue(): boolean {
     const { waiting } = this;
+    this.isOpen = false;
     if (waiting.length === 0) return false;
     this.waiting = [];
     this.wasRequeued = true;

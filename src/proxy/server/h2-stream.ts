@@ -142,8 +142,9 @@ export class H2ServerStream implements ServerConnection, ResponseReaderOwner, St
 
   // The response.
 
-  pause(): void {
+  pause(): boolean {
     this.reader.pause();
+    return true;
   }
 
   resume(): void {

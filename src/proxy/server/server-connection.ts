@@ -41,8 +41,8 @@ export interface ServerConnection {
   gather(handler: ResponseHandler, chunked: boolean, mayPipeline: boolean): HeadWriter;
   appendBody(body: SentBody, out: HeadWriter): void;
 
-  /** The client is slow: nothing is read from the server, until `resume`. */
-  pause(): void;
+  /** The client is slow: nothing is read from the server, until `resume`. False: the response before this one is not over. */
+  pause(handler: ResponseHandler): boolean;
   resume(): void;
   /** What `ResponseHandler.mustHold` or `mustHoldEnd` has held goes on. */
   resumeHeld(): void;
