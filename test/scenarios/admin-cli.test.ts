@@ -9,6 +9,7 @@ import { type Limpet, startLimpet } from '../support/limpet.ts';
 import { ask, until } from '../support/peers.ts';
 import { type Runtime, runtimes } from '../support/runtimes.ts';
 import { poolOf, Shopper, startShops } from '../support/shop.ts';
+import { onlyOver } from '../support/transport.ts';
 
 function commandOf(runtime: Runtime, limpet: Limpet) {
   return (...args: string[]) => {
@@ -62,6 +63,7 @@ describe.each(runtimes)('the config and the story of a balancer on %s', (runtime
   test('a reload says what it changes, or why it is refused; events and an explanation come from the same listener', {
     timeout: 60_000,
   }, async () => {
+    onlyOver('h1', 'it writes the file of the config itself');
     await using servers = await startShops('a', 'b');
     const [a, b] = poolOf(servers);
     const configFor = (of: readonly object[]) =>

@@ -8,7 +8,7 @@ import { httpOrigin } from '../support/origin.ts';
 import { ask, configFor, until } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
 import { startStaged } from '../support/staged.ts';
-import { isHttp2, onlyOver } from '../support/transport.ts';
+import { http1, isHttp2, onlyOver } from '../support/transport.ts';
 
 const limit = 256;
 const crowd = 1000;
@@ -117,6 +117,7 @@ describe.each(cases)(`${limit} descriptors and ${crowd} clients on %s, %i worker
   });
 
   test('heads that never end', async () => {
+    onlyOver(http1, 'no part of a head is sent over HTTP/2, and an idle connection gives way');
     await using a = await httpOrigin('a');
     const config = configOf([a], workers);
     await using limpet = await startLimpet(runtime, { config, descriptors: limit });

@@ -125,7 +125,7 @@ describe.each(families)('%s', (family) => {
   const checked = importFixtures(family)
     .filter((fixture) => fixture.checks().length > 0)
     .slice(0, process.env.LIMPET_LONG === '1' ? undefined : 3);
-  const fixtures = checked.map((fixture, n) => [fixture.name, runtimes[n % 2]!, fixture] as const);
+  const fixtures = checked.map((fixture, n) => [fixture.name, runtimes[n % runtimes.length]!, fixture] as const);
   test.each(fixtures)('%s on %s', async (_, runtime, fixture) => {
     const checks = fixture.checks();
     await using revived = await revive(fixture, checks);

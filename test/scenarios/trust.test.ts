@@ -33,7 +33,7 @@ describe.each(runtimes)('trust on %s', (runtime) => {
       await first.stop();
     }
     const files = readdirSync(state).filter((name) => name !== 'copies');
-    expect(files.sort()).toEqual(['clock', 'drained.json', 'sessions.table', 'store.key', 'table.key', 'token.key']);
+    expect(files.sort()).toEqual(['clock', 'servers.json', 'sessions.table', 'store.key', 'table.key', 'token.key']);
     for (const [name, mode, command] of [
       ...files.map((file) => [file, 0o644, 'chmod 600'] as const),
       ['', 0o770, 'chmod go-w'] as const,
