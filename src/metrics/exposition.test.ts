@@ -1,7 +1,12 @@
 import { Counter, Gauge, Registry, type RegistryContentType } from 'prom-client';
 import { describe, expect, test } from 'vitest';
-import { addSamples, expose, type Family, labelText, type Sample, sample } from './exposition.ts';
+import { expose, type Family, labelText, sample, samplesOf } from './exposition.ts';
 import { distributionOf, histogramWords, observe, publishedBounds } from './histogram.ts';
+
+async function exposed(families: readonly Family[], accept: string) {
+  const { contentType, body } = await expose(families, accept);
+  return { contentType, body: Buffer.from(body).toString() };
+}
 
 const families: readonly Family[] = [
   {
@@ -15,7 +20,7 @@ const families: readonly Family[] = [
 ];
 
 test('text, as Prometheus has it', async () => {
-  expect(await expose(families, '')).toEqual({
+  expect(await exposed(families, '')).toEqual({
     contentType: 'text/plain; version=0.0.4; charset=utf-8',
     body: [
       '# HELP limpet_a_total Of\\nall.',
@@ -31,7 +36,7 @@ test('text, as Prometheus has it', async () => {
 });
 
 test('OpenMetrics: counters have their suffix in samples only, and the end is marked', async () => {
-  const { contentType, body } = await expose(families, 'application/openmetrics-text');
+  const { contentType, body } = await exposed(families, 'application/openmetrics-text');
   expect(contentType).toBe('application/openmetrics-text; version=1.0.0; charset=utf-8');
   expect(body).toContain('# TYPE limpet_a counter\nlimpet_a_total{class="2xx"');
   expect(body.endsWith('\nlimpet_b 3\n# EOF\n')).toBe(true);
@@ -45,7 +50,7 @@ describe.each([
   ['text/html,*/*', false],
 ])('Accept: %s', (accept, isOpenMetrics) => {
   test(isOpenMetrics ? 'is OpenMetrics' : 'is text', async () => {
-    const { contentType } = await expose(families, accept);
+    const { contentType } = await exposed(families, accept);
     expect(contentType.startsWith('application/openmetrics-text')).toBe(isOpenMetrics);
   });
 });
@@ -71,7 +76,7 @@ test('prom-client writes the same', async () => {
       },
       { name: 'b', type: 'gauge', help: 'Now.', samples: [sample('', -1e21)] },
     ];
-    const { contentType, body } = await expose(ours, type.split(';')[0]!);
+    const { contentType, body } = await exposed(ours, type.split(';')[0]!);
     expect(contentType).toBe(type);
     // It leaves lines free between families of text, and does not escape quotes in a help of OpenMetrics.
     expect(body.replaceAll('\\"of\\"', '"of"')).toBe((await registry.metrics()).replaceAll('\n\n', '\n'));
@@ -81,8 +86,7 @@ test('prom-client writes the same', async () => {
 test('a histogram has its buckets, or its count and sum alone', () => {
   const words = new Float64Array(histogramWords);
   for (const ms of [0.5, 3, 200_000]) observe(words, 0, ms);
-  const whole: Sample[] = [];
-  addSamples(whole, 'pool="a"', distributionOf([words]));
+  const whole = Array.from(samplesOf('pool="a"', distributionOf([words])));
   expect(whole).toHaveLength(publishedBounds.length + 3);
   const values = Object.fromEntries(
     whole.map(({ suffix, labels, more, value }) => [`${suffix}{${labels}${more}}`, value]),
@@ -96,7 +100,6 @@ test('a histogram has its buckets, or its count and sum alone', () => {
     '_count{pool="a"}': 3,
     '_sum{pool="a"}': 200.0035,
   });
-  const short: Sample[] = [];
-  addSamples(short, 'pool="a"', distributionOf([words], 0, false));
+  const short = Array.from(samplesOf('pool="a"', distributionOf([words], 0, false)));
   expect(short.map(({ suffix }) => suffix)).toEqual(['_bucket', '_sum', '_count']);
 });

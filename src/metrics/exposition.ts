@@ -1,8 +1,9 @@
 /**
  * Metrics as Prometheus reads them: families of samples, written as text (0.0.4) or as OpenMetrics (1.0.0). A fleet of 10,000 servers
- * has 240,000 lines: the labels of a server are written once, by whoever knows them, and a line is then one concatenation.
+ * has 150,000 lines: the labels of a server are put together once, samples are made when they are written, and bytes are written at once.
  */
 import { setImmediate } from 'node:timers/promises';
+import { ByteText } from './byte-text.ts';
 import { type Distribution, publishedBounds } from './histogram.ts';
 
 /** `pool="shop",server="s1"`: what `labelText` gives. */
@@ -22,19 +23,21 @@ export interface Family {
   readonly name: string;
   readonly type: 'counter' | 'gauge' | 'histogram';
   readonly help: string;
-  readonly samples: readonly Sample[];
+  /** Read once. */
+  readonly samples: Iterable<Sample>;
 }
 
 export interface Exposition {
   readonly contentType: string;
-  readonly body: string;
+  /** UTF-8. */
+  readonly body: Uint8Array<ArrayBuffer>;
 }
 
 const textType = 'text/plain; version=0.0.4; charset=utf-8';
 const openMetricsType = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
 
-/** Lines that are written in one turn of the event loop: some milliseconds. */
-const slice = 4000;
+/** Lines that are written in one turn of the event loop: a millisecond or so. */
+const slice = 2000;
 
 /**
  * Writes them in the format that the Accept header of a scrape prefers. A family without a sample is left out. The event loop turns
@@ -42,34 +45,33 @@ const slice = 4000;
  */
 export async function expose(families: Iterable<Family>, accept: string): Promise<Exposition> {
   const isOpenMetrics = prefersOpenMetrics(accept);
-  const parts: string[] = [];
+  const out = new ByteText();
   let lines = 0;
   for (const { name, type, help, samples } of families) {
-    if (samples.length === 0) continue;
-    // OpenMetrics names a family of counters without the suffix, and its samples with it.
-    const family = isOpenMetrics && type === 'counter' ? name.replace(/_total$/, '') : name;
-    parts.push(`# HELP ${family} ${escapeHelp(help, isOpenMetrics)}\n# TYPE ${family} ${type}\n`);
-    for (let from = 0; from < samples.length; from += slice) {
-      const some = samples.slice(from, from + slice);
-      parts.push(written(name, some));
-      lines += some.length;
-      if (lines < slice) continue;
-      lines = 0;
-      await setImmediate();
+    let hasHead = false;
+    for (const { suffix, labels, more, value } of samples) {
+      if (!hasHead) {
+        hasHead = true;
+        // OpenMetrics names a family of counters without the suffix, and its samples with it.
+        const family = isOpenMetrics && type === 'counter' ? name.replace(/_total$/, '') : name;
+        out.text(`# HELP ${family} ${escapeHelp(help, isOpenMetrics)}\n# TYPE ${family} ${type}\n`);
+      }
+      out.text(name);
+      out.text(suffix);
+      if (labels !== '') {
+        out.text('{');
+        out.text(labels);
+        out.text(more);
+        out.text('}');
+      }
+      out.text(' ');
+      out.number(value);
+      out.text('\n');
+      if (++lines % slice === 0) await setImmediate();
     }
   }
-  if (isOpenMetrics) parts.push('# EOF\n');
-  return { contentType: isOpenMetrics ? openMetricsType : textType, body: parts.join('') };
-}
-
-/** Joins pieces that exist already: to concatenate them line by line costs three times as much. */
-function written(name: string, samples: readonly Sample[]): string {
-  const pieces: (string | number)[] = [];
-  for (const { suffix, labels, more, value } of samples) {
-    if (labels === '') pieces.push(name, suffix, ' ', value, '\n');
-    else pieces.push(name, suffix, '{', labels, more, '} ', value, '\n');
-  }
-  return pieces.join('');
+  if (isOpenMetrics) out.text('# EOF\n');
+  return { contentType: isOpenMetrics ? openMetricsType : textType, body: out.bytes() };
 }
 
 /** Values are names of the config, which may hold anything. */
@@ -102,18 +104,12 @@ function prefersOpenMetrics(accept: string): boolean {
 const bounds = publishedBounds.map((bound) => `,le="${Number.isInteger(bound) ? bound.toFixed(1) : bound}"`);
 const infinity = ',le="+Inf"';
 
-/** Adds the samples of a histogram, with the buckets that the distribution has. */
-export function addSamples(
-  samples: Sample[],
-  labels: LabelText,
-  { count, sumSeconds, cumulative }: Distribution,
-): void {
-  for (const [i, value] of cumulative.entries()) {
-    samples.push({ suffix: '_bucket', labels, more: bounds[i] ?? '', value });
-  }
-  samples.push({ suffix: '_bucket', labels, more: infinity, value: count });
-  samples.push({ suffix: '_sum', labels, more: '', value: sumSeconds });
-  samples.push({ suffix: '_count', labels, more: '', value: count });
+/** The samples of a histogram, with the buckets that the distribution has. */
+export function* samplesOf(labels: LabelText, { count, sumSeconds, cumulative }: Distribution): Generator<Sample> {
+  for (const [i, value] of cumulative.entries()) yield { suffix: '_bucket', labels, more: bounds[i] ?? '', value };
+  yield { suffix: '_bucket', labels, more: infinity, value: count };
+  yield { suffix: '_sum', labels, more: '', value: sumSeconds };
+  yield { suffix: '_count', labels, more: '', value: count };
 }
 
 export function sample(labels: LabelText, value: number, more = ''): Sample {

@@ -1,6 +1,6 @@
 /** What is known of each pool and each server as metrics. The labels are names of the config, and short lists of words. */
 import { duration, type SlotStats } from './exchange-stats.ts';
-import { addSamples, type Family, type LabelText, type Sample, sample } from './exposition.ts';
+import { type Family, type LabelText, type Sample, sample, samplesOf } from './exposition.ts';
 
 export interface PoolFigures {
   readonly labels: LabelText;
@@ -69,12 +69,6 @@ export function poolFamilies(pools: readonly PoolFigures[]): Family[] {
 export function serverFamilies(servers: readonly ServerFigures[], isSparse: boolean): Family[] {
   const gauge = gaugesOf('limpet_server_', servers);
   const rare = isSparse ? sparse : (family: Family) => family;
-  const sessions: Sample[] = [];
-  const failures: Sample[] = [];
-  for (const { labels, copied, uncopied, stats } of servers) {
-    sessions.push(sample(labels, copied, ',copied="true"'), sample(labels, uncopied, ',copied="false"'));
-    for (const [reason, value] of stats.failures) failures.push(sample(labels, value, `,reason="${reason}"`));
-  }
   return [
     gauge('up', '1: health checks and traffic find it well. 0: it is down.', ({ isUp }) => Number(isUp)),
     rare(gauge('drained', '1: an operator has drained it.', ({ isDrained }) => Number(isDrained))),
@@ -86,13 +80,22 @@ export function serverFamilies(servers: readonly ServerFigures[], isSparse: bool
       name: 'limpet_server_sessions',
       type: 'gauge',
       help: 'Sessions that it owns, by whether the store has a copy. Expired ones count until they are swept, within a minute.',
-      samples: sessions,
+      samples: lazily(function* () {
+        for (const { labels, copied, uncopied } of servers) {
+          yield sample(labels, copied, ',copied="true"');
+          yield sample(labels, uncopied, ',copied="false"');
+        }
+      }),
     }),
     {
       name: 'limpet_server_failures_total',
       type: 'counter',
       help: 'Attempts that failed at the server, or on the way to it.',
-      samples: failures,
+      samples: lazily(function* () {
+        for (const { labels, stats } of servers) {
+          for (const [reason, value] of stats.failures) yield sample(labels, value, `,reason="${reason}"`);
+        }
+      }),
     },
     ...exchangeFamilies('limpet_server_', servers, rare),
   ];
@@ -104,25 +107,20 @@ interface Figures {
 }
 
 function exchangeFamilies(prefix: string, all: readonly Figures[], rare = (family: Family) => family): Family[] {
-  const responses: Sample[] = [];
-  const samples = durations.map((): Sample[] => []);
-  for (const { labels, stats } of all) {
-    // Interim responses and upgrades are rare.
-    for (const [i, value] of stats.responses.entries()) {
-      if (i > 0 || value > 0) responses.push(sample(labels, value, classes[i]));
-    }
-    for (const [i, [, what]] of durations.entries()) {
-      const distribution = stats.durations[what];
-      if (distribution !== undefined) addSamples(samples[i] ?? [], labels, distribution);
-    }
-  }
   return [
     counter(prefix, 'requests_total', 'Exchanges that ended there.', all, ({ requests }) => requests),
     rare({
       name: `${prefix}responses_total`,
       type: 'counter',
       help: 'Responses, by class of status.',
-      samples: responses,
+      samples: lazily(function* () {
+        for (const { labels, stats } of all) {
+          // Interim responses and upgrades are rare.
+          for (const [i, value] of stats.responses.entries()) {
+            if (i > 0 || value > 0) yield sample(labels, value, classes[i]);
+          }
+        }
+      }),
     }),
     rare(
       counter(
@@ -134,18 +132,40 @@ function exchangeFamilies(prefix: string, all: readonly Figures[], rare = (famil
       ),
     ),
     ...durations.map(
-      ([name, , help], i): Family => ({
+      ([name, what, help]): Family => ({
         name: `${prefix}${name}_duration_seconds`,
         type: 'histogram',
         help,
-        samples: samples[i] ?? [],
+        samples: lazily(function* () {
+          for (const { labels, stats } of all) {
+            const distribution = stats.durations[what];
+            if (distribution !== undefined) yield* samplesOf(labels, distribution);
+          }
+        }),
       }),
     ),
   ];
 }
 
 function sparse(family: Family): Family {
-  return { ...family, samples: family.samples.filter(({ value }) => value !== 0) };
+  const { samples } = family;
+  return {
+    ...family,
+    samples: lazily(function* () {
+      for (const one of samples) if (one.value !== 0) yield one;
+    }),
+  };
+}
+
+/** Samples that are made when they are written. */
+function lazily(make: () => Generator<Sample>): Iterable<Sample> {
+  return { [Symbol.iterator]: make };
+}
+
+function each<One extends Figures>(all: readonly One[], figure: (one: One) => number): Iterable<Sample> {
+  return lazily(function* () {
+    for (const one of all) yield sample(one.labels, figure(one));
+  });
 }
 
 function counter(
@@ -155,8 +175,7 @@ function counter(
   all: readonly Figures[],
   figure: (stats: SlotStats) => number,
 ): Family {
-  const samples = all.map(({ labels, stats }) => sample(labels, figure(stats)));
-  return { name: `${prefix}${name}`, type: 'counter', help, samples };
+  return { name: `${prefix}${name}`, type: 'counter', help, samples: each(all, ({ stats }) => figure(stats)) };
 }
 
 function gaugesOf<One extends Figures>(
@@ -167,6 +186,6 @@ function gaugesOf<One extends Figures>(
     name: `${prefix}${name}`,
     type: 'gauge',
     help,
-    samples: all.map((one) => sample(one.labels, figure(one))),
+    samples: each(all, figure),
   });
 }

@@ -10,7 +10,6 @@ import type { Load } from '../fleet/load.ts';
 import type { Server } from '../fleet/server.ts';
 import { counterFamilies } from '../metrics/counter-families.ts';
 import {
-  addSamples,
   type Exposition,
   expose,
   type Family,
@@ -18,6 +17,7 @@ import {
   labelText,
   type Sample,
   sample,
+  samplesOf,
 } from '../metrics/exposition.ts';
 import { distributionOf } from '../metrics/histogram.ts';
 import { one, processFamilies } from '../metrics/process-families.ts';
@@ -161,7 +161,7 @@ export class MetricsService {
     const last: Sample[] = [];
     for (const [i, worker] of stats.entries()) {
       const labels = labelText({ worker: i === stats.length - 1 ? 'supervisor' : String(i + 1) });
-      addSamples(samples, labels, distributionOf([worker.loopDelay]));
+      samples.push(...samplesOf(labels, distributionOf([worker.loopDelay])));
       last.push(sample(labels, worker.lastLoopDelayMs / 1000));
     }
     return [

@@ -63,7 +63,7 @@ export function playedAdmin(servers: readonly ServerView[] = [played]): PlayedAd
     pools: async () => [
       { name: 'shop', balance: 'random', servers: 1, usable: 1, sessions, skew: 1, inflight: 2, waiting: 0 },
     ],
-    metrics: async () => ({ contentType: 'text/plain', body: 'limpet_requests_total 480\n' }),
+    metrics: async () => ({ contentType: 'text/plain', body: Buffer.from('limpet_requests_total 480\n') }),
     workers: () => [{ worker: 1, listening: true, replaced: 0 }],
     health: async () => ({ live: true, ready: false, reasons: ['pool shop has no usable server'], pools: [] }),
     config: () => ({ file: null, hash: '0'.repeat(16), config: {} }),
