@@ -1,7 +1,7 @@
 /** A small HTTP listener on the supervisor's thread, for what is not traffic: the store interface and the admin listener. */
 
 import { chmod, mkdir, rm } from 'node:fs/promises';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
 import { dirname } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
@@ -9,12 +9,15 @@ import { codeOf } from '../errors.ts';
 import { plainAddress } from '../ip.ts';
 import { shortageOf, trueCause } from '../net/shortage.ts';
 import { type Address, formatAddress } from '../net/socket.ts';
-import { http } from '../node-http.ts';
+import { type CertificatePair, defaultCiphers } from '../net/tls.ts';
+import { http, loadHttps } from '../node-http.ts';
 import { checkFolder } from '../secrets/private-file.ts';
 
 export interface HttpListener {
-  /** `http://host:port`, or `unix:` and the path. */
+  /** `http://host:port`, or with `https`, or `unix:` and the path. */
   readonly url: string;
+  /** New connections get this certificate; it had one before. Rejects with the system's error: then it does not listen any more. */
+  usePair(pair: CertificatePair): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -24,49 +27,86 @@ export type Handler = (request: IncomingMessage, response: ServerResponse) => Pr
  * Rejects with the system's error when the address cannot be bound, and with UsageError when other users may write to the folder
  * of a unix-domain socket. Port 0 takes any free port. A socket file on which no program listens any more is replaced. On TCP a
  * request whose Host is neither this machine nor one of `hosts` is answered with 421. `onError` is called when a connection could
- * not be accepted (EMFILE); listening goes on.
+ * not be accepted (EMFILE); listening goes on. `pair`: with TLS.
  */
 export async function listenHttp(
   address: Address,
   handle: Handler,
   onError: (error: Error, at: Address) => void,
   hosts: readonly string[] = [],
+  pair: CertificatePair | null = null,
 ): Promise<HttpListener> {
-  const server = http.createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     if (address.kind === 'tcp' && !isNamed(request, [address.host, ...hosts])) refuseHost(request, response);
     else handle(request, response).catch((error: unknown) => answerFailure(response, error));
-  });
-  if (address.kind === 'unix') {
-    const folder = dirname(address.path);
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    checkFolder(folder, { sticky: true });
-    if (!(await isListenedOn(address.path))) await rm(address.path, { force: true });
-  }
-  let failed: (error: Error) => void = () => {};
-  await new Promise<void>((resolve, reject) => {
-    failed = reject;
-    server.once('error', failed);
-    if (address.kind === 'unix') masked(() => server.listen(address.path, resolve));
-    else server.listen(address.port, address.host === '' ? undefined : address.host, resolve);
-  });
-  server.off('error', failed);
-  server.on('error', (error) => onError(error, address));
+  };
+  const open = async (at: Address, shown: CertificatePair | null): Promise<Server> => {
+    const server = createServer(shown, onRequest);
+    await bind(server, at);
+    server.on('error', (error) => onError(error, at));
+    return server;
+  };
+  if (address.kind === 'unix') await prepareFile(address.path);
+  let server = await open(address, pair);
   if (address.kind === 'unix') await chmod(address.path, 0o600);
   const bound = server.address();
   const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+  /** With former certificates: they accept nothing, and have connections. */
+  const former = new Set<Server>();
   return {
     url:
       address.kind === 'unix'
         ? `unix:${address.path}`
-        : `http://${formatAddress({ ...address, host: address.host || '127.0.0.1', port })}`,
+        : `${pair === null ? 'http' : 'https'}://${formatAddress({ ...address, host: address.host || '127.0.0.1', port })}`,
+    // Bun's servers of node:https cannot be given another certificate, so a new one takes the place of the old one: in one turn of the
+    // event loop, so that nobody is refused.
+    usePair: async (next) => {
+      const old = server;
+      former.add(old);
+      old.close(() => former.delete(old));
+      server = await open(address.kind === 'tcp' ? { ...address, port } : address, next);
+    },
     close: async () => {
-      await new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      });
+      await Promise.all(
+        [server, ...former].map(
+          (one) =>
+            new Promise<void>((resolve) => {
+              one.close(() => resolve());
+              one.closeAllConnections();
+            }),
+        ),
+      );
       if (address.kind === 'unix') await rm(address.path, { force: true });
     },
   };
+}
+
+function createServer(pair: CertificatePair | null, onRequest: RequestListener): Server {
+  const options = { keepAliveTimeout: 65_000 };
+  if (pair === null) return http.createServer(options, onRequest);
+  const { cert, key } = pair;
+  const rules = { cert, key, minVersion: 'TLSv1.2', ciphers: defaultCiphers } as const;
+  return loadHttps().createServer({ ...options, ...rules }, onRequest);
+}
+
+/** Rejects with the system's error. */
+async function bind(server: Server, at: Address): Promise<void> {
+  let failed: (error: Error) => void = () => {};
+  await new Promise<void>((resolve, reject) => {
+    failed = reject;
+    server.once('error', failed);
+    if (at.kind === 'unix') masked(() => server.listen(at.path, resolve));
+    else server.listen(at.port, at.host === '' ? undefined : at.host, resolve);
+  });
+  server.off('error', failed);
+}
+
+/** The place of a socket file is free then, unless a program listens there. */
+async function prepareFile(path: string): Promise<void> {
+  const folder = dirname(path);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  checkFolder(folder, { sticky: true });
+  if (!(await isListenedOn(path))) await rm(path, { force: true });
 }
 
 /** No other user can connect, from the socket's first moment on. Only the main thread can set the mask; on others chmod follows. */

@@ -1,6 +1,6 @@
 /** From the options of a config to what sockets need: reads and checks all files of `tls`, of listeners and of pools. */
-import type { CertificateOptions, ListenerOptions, PoolOptions } from '../config/options.ts';
-import type { AlpnProtocol, ClientCertificateRules, ClientTls, ServerTls } from '../net/tls.ts';
+import type { AdminOptions, CertificateOptions, ListenerOptions, PoolOptions } from '../config/options.ts';
+import type { AlpnProtocol, CertificatePair, ClientCertificateRules, ClientTls, ServerTls } from '../net/tls.ts';
 import { CertificateFiles } from './files.ts';
 import type { FieldPath, Flaw } from './flaw.ts';
 import { findOverlaps, identitiesOf } from './identities.ts';
@@ -22,6 +22,8 @@ export interface CertificateSource {
 export interface LoadedCertificates {
   /** Whole when no flaw is an error. */
   readonly material: TlsMaterial;
+  /** Of the admin listener; null: it has no TLS. */
+  readonly admin: CertificatePair | null;
   readonly flaws: readonly Flaw[];
   /** Those that are shown to clients and servers, each once. */
   readonly certificates: readonly CertificateInfo[];
@@ -29,9 +31,16 @@ export interface LoadedCertificates {
   readonly files: readonly string[];
 }
 
-type TlsOptions = { readonly listeners: readonly ListenerOptions[]; readonly pools: readonly PoolOptions[] };
+interface TlsOptions {
+  readonly listeners: readonly ListenerOptions[];
+  readonly pools: readonly PoolOptions[];
+  readonly admin: Pick<AdminOptions, 'tls'>;
+}
 
-export function loadCertificates({ listeners, pools }: TlsOptions, source: CertificateSource): LoadedCertificates {
+export function loadCertificates(
+  { listeners, pools, admin }: TlsOptions,
+  source: CertificateSource,
+): LoadedCertificates {
   const files = new CertificateFiles(source.folder);
   const shown = new Map<string, CertificateInfo>();
   const load = (named: CertificateOptions, path: FieldPath, server: boolean): LoadedPair | null => {
@@ -49,7 +58,15 @@ export function loadCertificates({ listeners, pools }: TlsOptions, source: Certi
       }),
     ),
   };
-  return { material, flaws: files.flaws, certificates: [...shown.values()], files: files.paths };
+  const own = admin.tls === null ? null : load({ ...admin.tls, ocsp: null }, ['admin', 'tls'], true);
+  if (admin.tls?.ca != null) authorities(files, admin.tls.ca, ['admin', 'tls', 'ca'], source.nowMs);
+  return {
+    material,
+    admin: own?.pair ?? null,
+    flaws: files.flaws,
+    certificates: [...shown.values()],
+    files: files.paths,
+  };
 }
 
 type Load = (named: CertificateOptions, path: FieldPath, server: boolean) => LoadedPair | null;

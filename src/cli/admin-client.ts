@@ -1,10 +1,15 @@
 /** Asks a running balancer over its admin listener. What it refuses, and that none answers, is thrown as a UsageError. */
+import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
+import type { RequestOptions } from 'node:https';
+import { isIP } from 'node:net';
 import type { ServerView } from '../admin/schemas.ts';
-import type { LimpetOptions } from '../config/options.ts';
+import type { AdminOptions, LimpetOptions } from '../config/options.ts';
 import { codeOf, UsageError } from '../errors.ts';
+import { runtimeAuthorities } from '../net/client-contexts.ts';
 import { type Address, formatAddress } from '../net/socket.ts';
-import { http } from '../node-http.ts';
+import { tlsFailureOf } from '../net/tls-failure.ts';
+import { http, loadHttps } from '../node-http.ts';
 import { addressOf } from '../workers/admin-service.ts';
 
 export interface AdminSurroundings {
@@ -13,8 +18,19 @@ export interface AdminSurroundings {
   readonly writeError: (text: string) => void;
 }
 
-/** What of the config says where the balancer can be asked. */
-export type AskedOptions = Pick<LimpetOptions, 'admin' | 'stateDir'>;
+/** What of the config, or of the command line, says where the balancer can be asked. */
+export interface AskedOptions extends Pick<LimpetOptions, 'stateDir'> {
+  readonly admin: Pick<AdminOptions, 'listen' | 'token' | 'readToken' | 'hosts'> & {
+    readonly tls: TrustedFiles | null;
+  };
+}
+
+/** Paths of PEM files. */
+export interface TrustedFiles {
+  /** The authorities that are trusted; null: those of the runtime, and what is in `cert`. */
+  readonly ca: string | null;
+  readonly cert?: string;
+}
 
 /** A balancer that does not answer for this long (ms) counts as not running. */
 const answerTimeoutMs = 10_000;
@@ -35,11 +51,14 @@ export class AdminRefusal extends UsageError {
 export class AdminClient {
   private readonly address: Address;
   private readonly token: string;
+  /** null: plain HTTP. */
+  private readonly tls: RequestOptions | null;
 
   constructor({ admin, stateDir }: AskedOptions, env: AdminSurroundings['env']) {
     const address = admin.listen === null ? null : addressOf(admin.listen, stateDir);
     if (address === null) throw new UsageError('the config has no admin.listen: the balancer cannot be asked');
     this.address = address;
+    this.tls = admin.tls === null ? null : { ca: trusted(admin.tls), ...serverName(admin.hosts) };
     this.token = env.LIMPET_ADMIN_TOKEN || admin.token || admin.readToken;
   }
 
@@ -101,7 +120,8 @@ export class AdminClient {
     };
     const at = formatAddress(address);
     return new Promise((resolve, reject) => {
-      const request = http.request({ ...where, method, path, headers, timeout: goesOn ? 0 : answerTimeoutMs }, resolve);
+      const options = { ...where, ...this.tls, method, path, headers, timeout: goesOn ? 0 : answerTimeoutMs };
+      const request = this.tls === null ? http.request(options, resolve) : loadHttps().request(options, resolve);
       request.on('timeout', () => request.destroy(new Error('timeout')));
       request.on('error', (error) => reject(new UsageError(`no balancer answers at ${at}: ${whyNoAnswer(error)}`)));
       request.end(body === undefined || isText ? body : JSON.stringify(body));
@@ -131,7 +151,29 @@ function errorIn(text: string): { readonly code?: string; readonly message?: str
   }
 }
 
+/** The name that the certificate must have; none: the address that is asked. A name of TLS is no IP address. */
+function serverName([name = '']: readonly string[]): { servername?: string } {
+  return name === '' || isIP(name) !== 0 ? {} : { servername: name };
+}
+
+function trusted({ ca, cert }: TrustedFiles): string[] | undefined {
+  if (ca !== null) return [readText(ca)];
+  return cert === undefined ? undefined : [...runtimeAuthorities(), readText(cert)];
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(`cannot read ${file}: ${codeOf(error)}`);
+  }
+}
+
 function whyNoAnswer(error: Error): string {
+  const failure = tlsFailureOf(error);
+  if (failure === 'certificate')
+    return `its certificate is not trusted (${error.message.split('; ', 1).join()}): name its authority with --ca, or in admin.tls.ca`;
+  if (failure !== null) return `no TLS is spoken there (${codeOf(error)}): does it run with admin.tls?`;
   switch (codeOf(error)) {
     case 'ENOENT':
       return 'there is no such socket. Does it run, and with the same config and state folder?';
@@ -150,6 +192,6 @@ function whyNoAnswer(error: Error): string {
     default:
       return error.message === 'timeout'
         ? `no answer within ${answerTimeoutMs} ms`
-        : `what answers there is no balancer, or the connection broke (${codeOf(error)})`;
+        : `what answers there is no balancer, or it expects https, or the connection broke (${codeOf(error)})`;
   }
 }

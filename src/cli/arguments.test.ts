@@ -78,6 +78,25 @@ test.each([
   ['token force s1', { kind: 'force-token', file: undefined, server: 's1', lifetime: 3_600_000 }],
   ['token force s1 --for 5m -c a.yaml', { kind: 'force-token', file: 'a.yaml', server: 's1', lifetime: 300_000 }],
   ['check -c a.yaml', { kind: 'check', file: 'a.yaml' }],
+  [
+    'servers --admin https://admin.example.org:9000 --ca ca.crt',
+    {
+      kind: 'list-servers',
+      file: undefined,
+      admin: { address: { kind: 'tcp', host: 'admin.example.org', port: 9000 }, secure: true },
+      ca: 'ca.crt',
+      safest: false,
+      json: false,
+    },
+  ],
+  [
+    'top --admin unix:/run/a.sock',
+    { kind: 'top', admin: { address: { kind: 'unix', path: '/run/a.sock' }, secure: false } },
+  ],
+  [
+    'top --admin http://[::1]',
+    { kind: 'top', admin: { address: { kind: 'tcp', host: '::1', port: 80 }, secure: false } },
+  ],
   ['--version', { kind: 'print', text: '1.2.3\n' }],
 ])('limpet %s', (line, expected) => expect(parse(line)).toEqual(expected));
 

@@ -10,7 +10,9 @@ import { readConfig } from '../config/read.ts';
 import { UsageError } from '../errors.ts';
 import { systemClock } from '../time/clock.ts';
 import type { AdminCommand } from './admin-arguments.ts';
+import type { AskedOptions } from './admin-client.ts';
 import { type ExplainFlags, type Overrides, type ParsedCommand, parseArguments } from './arguments.ts';
+import { type AskedBalancer, optionsAt } from './asked-balancer.ts';
 import { checkCertificates } from './certificates.ts';
 import { commandLineSource } from './command-line.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -134,17 +136,33 @@ async function explainRequest(flags: ExplainFlags, around: Surroundings): Promis
 async function queryBalancer(command: AdminCommand, around: Surroundings): Promise<number> {
   const file = command.file ?? findConfig(around.folder);
   try {
-    // Without a file it is one whose servers stand on the command line.
-    const { options } =
-      file === undefined ? commandLineOptions(around) : await loadConfig(file, around.folder, around.env);
-    return await sendToBalancer(command, options, around);
+    return await sendToBalancer(command, await askedOptions(command, file, around), around);
   } catch (error) {
     return reportMistake(error, file ?? 'command line', exitCodes.config, around);
   }
 }
 
+/** Where the balancer can be asked, and as whom. */
+async function askedOptions(
+  { admin: url, ca }: AskedBalancer,
+  file: string | undefined,
+  around: Surroundings,
+): Promise<AskedOptions> {
+  if (url !== undefined) return withAuthorities(optionsAt(url), ca, around);
+  // Without a file it is one whose servers stand on the command line.
+  const { options } =
+    file === undefined ? commandLineOptions(around) : await loadConfig(file, around.folder, around.env);
+  return withAuthorities(options, ca, around);
+}
+
+function withAuthorities(options: AskedOptions, ca: string | undefined, { folder }: Surroundings): AskedOptions {
+  if (ca === undefined) return options;
+  if (options.admin.tls === null) throw new UsageError('--ca: found it with a config without admin.tls, expected one');
+  return { ...options, admin: { ...options.admin, tls: { ca: resolve(folder, ca) } } };
+}
+
 /** Each is loaded late: it brings an HTTP client along. */
-async function sendToBalancer(command: AdminCommand, options: LimpetOptions, around: Surroundings): Promise<number> {
+async function sendToBalancer(command: AdminCommand, options: AskedOptions, around: Surroundings): Promise<number> {
   if (command.kind === 'top') {
     const [{ showTop }, { AdminClient }] = await Promise.all([import('./top/top.ts'), import('./admin-client.ts')]);
     await showTop(new AdminClient(options, around.env));

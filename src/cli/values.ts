@@ -7,6 +7,7 @@ import { parseDuration } from '../config/units.ts';
 import { countOfWorkers, mostWorkers } from '../config/workers.ts';
 import { plainAddress } from '../ip.ts';
 import { isStoreAddress, storeForm, withoutSecrets } from '../store/addresses.ts';
+import { type AdminUrl, parseAdminUrl } from './asked-balancer.ts';
 import { Mistake, noCommand, quote } from './mistake.ts';
 
 /** A parser as commander calls it. `before` is the value that the option has already; undefined: none. */
@@ -35,6 +36,13 @@ function once<T>(
 function hintFor(text: string, flag: string): string {
   return /^--?[a-z]/.test(text) ? `: is the value of ${flag} missing?` : '';
 }
+
+export const adminUrl: Take<AdminUrl> = once(
+  '--admin',
+  'where an admin listener is, such as https://10.0.0.1:9000, http://127.0.0.1:9000 or unix:/run/limpet/admin.sock',
+  parseAdminUrl,
+  withoutSecretsOf,
+);
 
 export const file = (flag: string): Take<string> => text(flag, 'the name of a file');
 

@@ -27,7 +27,7 @@ const optionsOf = (config: Partial<Config>) =>
 test('sessions: what holds when nothing more is said, and pools that have them by it', () => {
   expect(optionsOf({})).toMatchObject({
     sessions: null,
-    admin: { listen: 'state', token: '', hosts: [] },
+    admin: { listen: 'state', token: '', hosts: [], tls: null },
     pools: [{ sessions: false }],
   });
   const { sessions, pools } = optionsOf({ sessions: {} });
@@ -94,7 +94,15 @@ test('beyond loopback only with a secret', () => {
   expect(found({ admin: open })).toEqual([
     'E: admin.listen: 0.0.0.0:4000 can be reached by every program of this machine: expected admin.token (openssl rand -hex 32), or unix:',
   ]);
-  expect(found({ sessions: { ...open, secret }, admin: { listen: '0.0.0.0:4001', token: secret } })).toEqual([]);
+  const admin = { listen: '0.0.0.0:4001', token: secret };
+  const tls = { cert: 'a.crt', key: 'a.key' };
+  expect(found({ sessions: { ...open, secret }, admin: { ...admin, tls } })).toEqual([]);
+  expect(found({ admin })).toEqual([
+    'W: admin.listen: 0.0.0.0:4001 is not on loopback: without admin.tls, who is on the way reads the token and may use it',
+  ]);
+  expect(found({ admin: { token: secret, tls } })).toEqual([
+    'E: admin.tls: found a certificate, expected admin.listen with a TCP address such as :9000',
+  ]);
   for (const listen of ['127.0.0.1:0', '[::1]:4000', 'localhost:1', 'unix:/run/a.sock']) {
     expect(found({ sessions: { listen } })).toEqual([]);
     expect(found({ admin: { listen, token: secret } })).toEqual([]);

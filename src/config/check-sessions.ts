@@ -1,7 +1,7 @@
 /** Checks `sessions` and `admin` together with the rest of the config. */
 import { descriptorOf } from '../affinity/registry.ts';
 import { type Address, formatAddress } from '../net/socket.ts';
-import type { LimpetOptions, PoolOptions } from './options.ts';
+import type { AdminOptions, LimpetOptions, PoolOptions } from './options.ts';
 import { error, type Problem, warning } from './problem.ts';
 
 export function checkSessions({ pools, sessions, admin }: LimpetOptions): Problem[] {
@@ -17,6 +17,7 @@ export function checkSessions({ pools, sessions, admin }: LimpetOptions): Proble
     const text = `${formatAddress(admin.listen)} can be reached by every program of this machine: expected admin.token (openssl rand -hex 32), or unix:`;
     found.push(error(['admin', 'listen'], text));
   }
+  found.push(...checkAdminTls(admin));
   if (admin.readToken !== '' && admin.readToken === admin.token)
     found.push(error(['admin', 'readToken'], 'found the same as admin.token, expected another one: it may only read'));
   for (const pool of pools) {
@@ -24,6 +25,15 @@ export function checkSessions({ pools, sessions, admin }: LimpetOptions): Proble
     if (sessions?.secret === '') found.push(...checkShared(pool));
   }
   return found;
+}
+
+function checkAdminTls({ listen, token, tls }: AdminOptions): Problem[] {
+  const address = listen === null || listen === 'state' || listen.kind === 'unix' ? null : listen;
+  if (tls !== null && address === null)
+    return [error(['admin', 'tls'], 'found a certificate, expected admin.listen with a TCP address such as :9000')];
+  if (tls !== null || token === '' || address === null || isLocal(address)) return [];
+  const text = `${formatAddress(address)} is not on loopback: without admin.tls, who is on the way reads the token and may use it`;
+  return [warning(['admin', 'listen'], text)];
 }
 
 function checkPoolSessions({ name, sessions, affinity, rebalance }: PoolOptions, kept: boolean): Problem[] {

@@ -1105,7 +1105,27 @@ export interface AdminConfig {
   /**
    * Host names under which the admin listener accepts requests on TCP, beside `localhost` and its address. A request
    * with another `Host` is refused with 421: a web page could have sent it by a host name of its own (DNS rebinding).
-   * Default: none.
+   * Commands that read this config expect the first of them in the certificate. Default: none.
    */
   readonly hosts?: readonly string[];
+  /**
+   * HTTPS, with this certificate, on a TCP address. Files that change are read again, without effect on open
+   * connections. Default: none: plain HTTP.
+   */
+  readonly tls?: AdminTlsConfig;
+}
+
+/**
+ * HTTPS, with this certificate, on a TCP address. Files that change are read again, without effect on open connections.
+ */
+export interface AdminTlsConfig {
+  /** PEM file: the certificate, then those of the authorities that signed it. */
+  readonly cert: string;
+  /** PEM file: its private key, without a passphrase. */
+  readonly key: string;
+  /**
+   * PEM file: certificates of the authorities that commands such as `limpet drain` trust when they read this config.
+   * Default: the authorities of the runtime, and the certificates in `cert`.
+   */
+  readonly ca?: string;
 }

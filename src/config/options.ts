@@ -89,6 +89,16 @@ export interface AdminOptions {
   readonly readToken: string;
   /** Host names, in lower case, that a request on TCP may have, beside localhost and the address itself. */
   readonly hosts: readonly string[];
+  /** null: plain HTTP. On TCP only. */
+  readonly tls: AdminTlsOptions | null;
+}
+
+/** Paths of PEM files. */
+export interface AdminTlsOptions {
+  readonly cert: string;
+  readonly key: string;
+  /** The authorities that commands of this config trust; null: those of the runtime, and what is in `cert`. */
+  readonly ca: string | null;
 }
 
 /** The session table, which all workers share. */

@@ -8,6 +8,7 @@ import { defaults } from './defaults.ts';
 import { field, map, open, size, text, time, whole, word } from './fields.ts';
 import { keyForm, parseKey } from './keys.ts';
 import type { AdminOptions, SessionsOptions } from './options.ts';
+import { adminTlsSchema } from './tls-schema.ts';
 import { formatDuration, formatSize } from './units.ts';
 
 const { sessions, admin } = defaults;
@@ -96,13 +97,19 @@ export const adminSchema = map({
   hosts: field(
     z.array(hostName, { error: 'a list of host names' }),
     [...admin.hosts],
-    'Host names under which the admin listener accepts requests on TCP, beside `localhost` and its address. A request with another `Host` is refused with 421: a web page could have sent it by a host name of its own (DNS rebinding).',
+    'Host names under which the admin listener accepts requests on TCP, beside `localhost` and its address. A request with another `Host` is refused with 421: a web page could have sent it by a host name of its own (DNS rebinding). Commands that read this config expect the first of them in the certificate.',
+  ),
+  tls: open(
+    adminTlsSchema,
+    'none: plain HTTP',
+    'HTTPS, with this certificate, on a TCP address. Files that change are read again, without effect on open connections.',
   ),
 }).transform(
-  ({ listen = admin.listen, token, readToken, hosts }): AdminOptions => ({
+  ({ listen = admin.listen, token, readToken, hosts, tls = null }): AdminOptions => ({
     listen: listen === 'off' ? null : listen,
     token: token ?? '',
     readToken: readToken ?? '',
     hosts,
+    tls,
   }),
 );

@@ -4,7 +4,7 @@ import { isHostName } from './address.ts';
 import { defaults } from './defaults.ts';
 import { field, flag, map, open, text } from './fields.ts';
 import { headerName } from './header-name.ts';
-import type { HstsOptions, ListenerTlsOptions, PoolTlsOptions } from './options.ts';
+import type { AdminTlsOptions, HstsOptions, ListenerTlsOptions, PoolTlsOptions } from './options.ts';
 import { parseDuration } from './units.ts';
 
 const { tls } = defaults;
@@ -187,3 +187,18 @@ export const poolTlsSchema = z
     const { sni, ca, cert, key, ...rest } = written === true ? { ...tls.pool } : written;
     return { ...rest, sni: sni ?? '', ca: ca ?? null, cert: cert ?? null, key: key ?? null };
   });
+
+export const adminTlsSchema = map(
+  {
+    cert: file.meta({
+      description: 'PEM file: the certificate, then those of the authorities that signed it.',
+    }),
+    key: file.meta({ description: 'PEM file: its private key, without a passphrase.' }),
+    ca: open(
+      file,
+      'the authorities of the runtime, and the certificates in `cert`',
+      'PEM file: certificates of the authorities that commands such as `limpet drain` trust when they read this config.',
+    ),
+  },
+  certificateForm,
+).transform(({ ca, ...rest }): AdminTlsOptions => ({ ...rest, ca: ca ?? null }));

@@ -1,6 +1,6 @@
 /** Options of node:tls for outgoing connections, the same on both runtimes: certificates are parsed once, and sessions are resumed. */
 import { isIP } from 'node:net';
-import { type ConnectionOptions, createSecureContext, type SecureContext } from 'node:tls';
+import { type ConnectionOptions, createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
 import { SessionCache } from './session-cache.ts';
 import type { Address } from './socket.ts';
 import { type ClientTls, defaultCiphers } from './tls.ts';
@@ -60,4 +60,9 @@ export function placeOf(
   address: Address,
 ): { readonly path: string } | { readonly host: string; readonly port: number } {
   return address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port };
+}
+
+/** The authorities that the runtime trusts, PEM. */
+export function runtimeAuthorities(): readonly string[] {
+  return rootCertificates;
 }

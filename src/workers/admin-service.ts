@@ -7,6 +7,7 @@ import { UsageError } from '../errors.ts';
 import type { Exposition } from '../metrics/exposition.ts';
 import { listenError } from '../net/listen-error.ts';
 import type { Address } from '../net/socket.ts';
+import type { CertificatePair } from '../net/tls.ts';
 import { AdminViews, type AdminViewsDependencies } from './admin-views.ts';
 import type { ServerControl } from './server-control.ts';
 import type { SessionControl } from './session-control.ts';
@@ -21,6 +22,8 @@ export interface AdminServiceDependencies extends AdminViewsDependencies {
   readonly timers: AdminDependencies['timers'];
   readonly explain: AdminDependencies['explain'];
   readonly sessions: SessionControl;
+  /** The certificate for `admin.tls`; null: there is none. */
+  readonly pair: () => CertificatePair | null;
   /** A connection to the admin listener could not be accepted. */
   readonly acceptFailed: (error: Error, at: Address) => void;
   readonly log: { info(message: string): void; warn(message: string): void };
@@ -53,6 +56,7 @@ export class AdminService {
         (request, response) => handler.handle(request, response),
         this.deps.acceptFailed,
         admin.hosts,
+        this.deps.pair(),
       );
       if (admin.listen !== 'state') log.info(`admin on ${this.listener.url}`);
     } catch (error) {
@@ -62,6 +66,11 @@ export class AdminService {
       const why = error instanceof Error ? error.message : String(error);
       log.warn(`no admin socket (${why}): limpet drain, ready and sessions do not work. Set admin.listen`);
     }
+  }
+
+  /** New connections get this certificate. */
+  async usePair(pair: CertificatePair): Promise<void> {
+    await this.listener?.usePair(pair);
   }
 
   async close(): Promise<void> {

@@ -17,6 +17,7 @@ import { ConfigError } from '../config/problem.ts';
 import { UsageError } from '../errors.ts';
 import type { EventPublisher } from '../events/bus.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
+import type { CertificatePair } from '../net/tls.ts';
 import type { Clock, Timers } from '../time/clock.ts';
 
 /** The files of `tls: auto` for this config, made or renewed. Throws UsageError when they cannot be kept. */
@@ -33,6 +34,8 @@ export interface CertificateServiceDependencies {
   readonly autoCertificate: AutoCertificate | null;
   /** Something may have changed: `reread` says what. */
   readonly onChange: () => void;
+  /** The admin listener has another certificate from now on. */
+  readonly onAdminPair: (pair: CertificatePair) => void;
 }
 
 export interface CertificateStatus {
@@ -47,7 +50,7 @@ export interface CertificateStatus {
 /** Files on a network, and in some containers, change without a sign; days end too. */
 const rereadMs = 60_000;
 
-const nothing: LoadedCertificates = { material: noTls, flaws: [], certificates: [], files: [] };
+const nothing: LoadedCertificates = { material: noTls, admin: null, flaws: [], certificates: [], files: [] };
 
 export class CertificateService {
   private readonly deps: CertificateServiceDependencies;
@@ -96,7 +99,8 @@ export class CertificateService {
       return null;
     }
     this.refusal = '';
-    if (isDeepStrictEqual(loaded.material, this.current.material)) {
+    const { material, admin } = this.current;
+    if (isDeepStrictEqual([loaded.material, loaded.admin], [material, admin])) {
       this.follow(loaded);
       return null;
     }
@@ -114,14 +118,22 @@ export class CertificateService {
 
   /** These are in force from now on. */
   follow(loaded: LoadedCertificates): void {
+    const former = this.current.admin;
     this.current = loaded;
     this.refusal = '';
+    if (former !== null && loaded.admin !== null && !isDeepStrictEqual(former, loaded.admin))
+      this.deps.onAdminPair(loaded.admin);
     const warnings = loaded.flaws.map(textOf);
     for (const text of warnings) if (!this.warnings.has(text)) this.deps.log.warn(text);
     this.warnings = new Set(warnings);
     this.expiry.check(loaded.certificates, this.deps.clock.now());
     this.watch.follow(loaded.files);
     this.arm();
+  }
+
+  /** Of the admin listener; null: it has no TLS. */
+  get adminPair(): CertificatePair | null {
+    return this.current.admin;
   }
 
   status(): readonly CertificateStatus[] {
@@ -139,9 +151,8 @@ export class CertificateService {
 
   private async read(options: LimpetOptions): Promise<LoadedCertificates> {
     const { runtime, clock } = this.deps;
-    if (options.listeners.every(({ tls }) => tls === null) && options.pools.every(({ tls }) => tls === null)) {
-      return nothing;
-    }
+    const users = [...options.listeners, ...options.pools, options.admin];
+    if (users.every(({ tls }) => tls === null)) return nothing;
     const nowMs = clock.now();
     const isNode = runtime === 'node';
     let auto: CertificateOptions | null;

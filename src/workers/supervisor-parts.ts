@@ -166,6 +166,9 @@ export function createParts(
     onChange: () => {
       rollout.renewCertificates().catch((error: unknown) => log.error(`certificates were not read again: ${error}`));
     },
+    onAdminPair: (pair) => {
+      admin.usePair(pair).catch((error: unknown) => log.error(`admin does not listen any more: ${error}`));
+    },
   });
   const rollout: ConfigRollout = new ConfigRollout(options, {
     state,
@@ -265,7 +268,8 @@ export function createParts(
     clock,
     runtime: net.runtime,
   });
-  const admin = new AdminService({
+  const admin: AdminService = new AdminService({
+    pair: () => certificates.adminPair,
     metrics: (accept) => metrics.scrape(accept),
     options: () => rollout.options,
     numbers: () => rollout.numbers,

@@ -229,7 +229,12 @@ async function certificates(): Promise<string> {
     log,
     events,
   } as const;
-  const service = new CertificateService({ ...parts, autoCertificate: null, onChange: () => {} });
+  const service = new CertificateService({
+    ...parts,
+    autoCertificate: null,
+    onChange: () => {},
+    onAdminPair: () => {},
+  });
   try {
     put(authority.issue(names));
     service.follow(await service.load(options));
