@@ -1,46 +1,12 @@
 /** `limpet top` in a terminal of tmux: it shows the servers live, drains and makes ready by keys, and gives the terminal back. */
-import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { limpetCommand } from '../support/command.ts';
 import { startLimpet } from '../support/limpet.ts';
-import { until } from '../support/peers.ts';
 import { needProgram } from '../support/programs.ts';
 import { runtimes } from '../support/runtimes.ts';
 import { poolOf, Shopper, startShops } from '../support/shop.ts';
-
-class Tmux implements Disposable {
-  private readonly file: string;
-  private readonly socket: string;
-
-  /** A server of its own, with one terminal in which that command runs. */
-  constructor(file: string, socket: string, command: string, env: NodeJS.ProcessEnv) {
-    this.file = file;
-    this.socket = socket;
-    const window = ['new-session', '-d', '-x', '120', '-y', '24', command];
-    execFileSync(file, ['-S', socket, '-f', '/dev/null', ...window], { env: { ...env, TERM: 'xterm-256color' } });
-  }
-
-  screen(): string {
-    return execFileSync(this.file, ['-S', this.socket, 'capture-pane', '-p'], { encoding: 'utf8' });
-  }
-
-  press(...keys: string[]): void {
-    execFileSync(this.file, ['-S', this.socket, 'send-keys', ...keys]);
-  }
-
-  async shows(pattern: RegExp): Promise<void> {
-    try {
-      await until(`the screen shows ${pattern}`, () => pattern.test(this.screen()));
-    } catch (error) {
-      throw new Error(`${error}\n${this.screen()}`);
-    }
-  }
-
-  [Symbol.dispose](): void {
-    execFileSync(this.file, ['-S', this.socket, 'kill-server']);
-  }
-}
+import { Tmux } from '../support/tmux.ts';
 
 describe.each(runtimes)('limpet top on %s', (runtime) => {
   test('shows, drains and makes ready', { timeout: 60_000 }, async (context) => {
