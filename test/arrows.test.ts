@@ -101,6 +101,7 @@ describe('the check catches', () => {
     ['src/metrics/counters.ts', "import { Fleet } from '../fleet/fleet.ts';"],
     ['src/metrics/exchange-stats.ts', "import type { Server } from '../fleet/server.ts';"],
     ['src/events/bus.ts', "import type { Server } from '../fleet/server.ts';"],
+    ['src/tracing/batch.ts', "import type { Pool } from '../proxy/pool.ts';"],
     ['src/secrets/private-file.ts', "import { limpet } from '../config/keys.ts';"],
     ['src/http/head.ts', "import type { Socket } from '../net/socket.ts';"],
     ['src/net/socket.ts', "export * from '../http/head.ts';"],

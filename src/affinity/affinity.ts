@@ -183,6 +183,8 @@ export interface Affinity {
     client: ClientFacts,
     edit: Splice,
   ): void;
+  /** The path of a request without what names its session, for those who may not know it. Left out: it reads nothing of the path. */
+  hidePath?(path: string): string;
   /**
    * Which attributes of the cookie the servers may choose, as the header to the server says it (`; allow=...`). Left out: this
    * affinity sets no cookie.

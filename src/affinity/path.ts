@@ -82,4 +82,10 @@ export class PathAffinity implements Affinity {
     this.naming.offer(this.group, 0, length, now, recognition);
     return this.naming.recognise(this, now, recognition);
   }
+
+  hidePath(path: string): string {
+    if (path.length > this.pattern.longest) return '/*';
+    const key = this.pattern.find(path);
+    return key === null || key === '' ? path : path.replaceAll(key, '*');
+  }
 }

@@ -18,6 +18,7 @@ import { type FindRoute, ListenerContext } from '../proxy/client/listener-contex
 import type { DebugLog } from '../proxy/debug-log.ts';
 import { HttpsRedirect } from '../proxy/https-redirect.ts';
 import type { PoolParts } from '../proxy/pool.ts';
+import type { RequestTracing } from '../proxy/request-tracing.ts';
 import { createRouter, isForListener } from '../proxy/router.ts';
 import { PoolContext } from '../proxy/server/pool-context.ts';
 import { type ReportShortage, WorkerContext } from '../proxy/worker-context.ts';
@@ -29,6 +30,8 @@ import { sweep } from '../table/expiry.ts';
 import { recordsPerPage } from '../table/layout.ts';
 import { type Clock, systemClock, systemTimers, type Timers } from '../time/clock.ts';
 import { Wheel } from '../time/wheel.ts';
+import type { TraceSink } from '../tracing/batch.ts';
+import { RandomIds } from '../tracing/ids.ts';
 import { type ListenerPorts, Listeners } from './listeners.ts';
 import { PoolSet } from './pool-set.ts';
 import { PoolTls } from './pool-tls.ts';
@@ -61,6 +64,8 @@ export interface BalancerDependencies {
   readonly debug?: DebugLog;
   /** Takes what happens to sessions. Left out: nobody wants to know. */
   readonly events?: SessionEvents;
+  /** Takes the traces of sampled exchanges. Left out: nobody wants them. */
+  readonly traces?: TraceSink;
   readonly clock?: Clock;
   readonly timers?: Timers;
   readonly random?: () => number;
@@ -82,6 +87,7 @@ export class Balancer {
   private readonly context: WorkerContext;
   private readonly buffers: WriteBuffers;
   private readonly poolTls = new PoolTls();
+  private readonly ids = new RandomIds(randomWords());
   private readonly pools: PoolSet;
   private readonly listeners: Listeners;
   private ticking: ReturnType<typeof setInterval> | null = null;
@@ -149,6 +155,7 @@ export class Balancer {
     this.options = options;
     this.budget.limit = options.limits.keptBytes;
     this.connects.max = options.limits.connecting;
+    this.context.tracing = this.tracingOf(options);
     // New routes lead to the new pools before the old pools end.
     this.pools.use(pools, this.clock.now(), () => this.listeners.use(listeners, options.listeners));
   }
@@ -231,7 +238,18 @@ export class Balancer {
       accessLog,
       debug,
       events,
+      tracing: this.tracingOf(this.options),
     });
+  }
+
+  private tracingOf({ requestId, tracing }: LimpetOptions): RequestTracing | null {
+    if (requestId === null && tracing === null) return null;
+    return {
+      requestId: requestId && { ...requestId, lower: requestId.header.toLowerCase() },
+      context: tracing,
+      ids: this.ids,
+      sink: this.deps.traces ?? null,
+    };
   }
 
   private createPools(): PoolSet {
@@ -266,10 +284,12 @@ export class Balancer {
     return new HttpsRedirect(exempt, () => redirect.port || this.securePort(address));
   }
 
-  /** Servers do not know by which listener a request came, so the names of one hold for all. */
+  /** Servers do not know by which listener a request came, so the names of one hold for all. What is accepted of a client is written anew. */
   private createReserved(): ReservedHeaders | null {
-    const names = this.options.listeners.flatMap(({ tls }) => Object.values(tls?.clientCertificates?.headers ?? {}));
-    const used = names.filter((name) => name !== '');
+    const { listeners, requestId, tracing } = this.options;
+    const ofCertificates = listeners.flatMap(({ tls }) => Object.values(tls?.clientCertificates?.headers ?? {}));
+    const ofTraces = tracing === null ? [] : ['traceparent', 'tracestate'];
+    const used = [...ofCertificates, requestId?.header ?? '', ...ofTraces].filter((name) => name !== '');
     return used.length === 0 ? null : new ReservedHeaders(used);
   }
 

@@ -13,10 +13,10 @@ import type { AdminCommand } from './admin-arguments.ts';
 import type { AskedOptions } from './admin-client.ts';
 import { type ExplainFlags, type Overrides, type ParsedCommand, parseArguments } from './arguments.ts';
 import { type AskedBalancer, optionsAt } from './asked-balancer.ts';
-import { checkCertificates } from './certificates.ts';
 import { commandLineSource } from './command-line.ts';
 import { exitCodes } from './exit-codes.ts';
 import { createLogger } from './log.ts';
+import { checkMachine } from './machine-checks.ts';
 import { type ConfigSource, run, type Start } from './run.ts';
 import type { HeldSignals } from './signals.ts';
 import { signForce } from './token.ts';
@@ -100,7 +100,7 @@ async function check(named: string | undefined, around: Surroundings): Promise<n
 /** Throws ConfigError also for what is wrong with the files that the config names. */
 async function loadChecked(file: string, around: Surroundings): Promise<LoadedConfig> {
   const { options, warnings, source } = await loadConfig(file, around.folder, around.env);
-  return { options, warnings: checkCertificates(options, warnings, source, around), source };
+  return { options, warnings: checkMachine(options, warnings, source, around), source };
 }
 
 async function signToken(
@@ -229,7 +229,7 @@ async function serveFile(
   try {
     loaded = await loadConfig(file, around.folder, around.env);
     // Warnings are logged by the balancer, which reads the files again.
-    checkCertificates(loaded.options, loaded.warnings, loaded.source, around);
+    checkMachine(loaded.options, loaded.warnings, loaded.source, around);
   } catch (error) {
     return reportMistake(error, file, exitCodes.config, around);
   }
@@ -237,7 +237,7 @@ async function serveFile(
   const reread = async () => override((await loadChecked(file, around)).options, overrides);
   const readText = (text: string) => {
     const read = readYamlConfig(file, text, around.env);
-    const problems = checkCertificates(read.options, read.warnings, read.source, around);
+    const problems = checkMachine(read.options, read.warnings, read.source, around);
     return { options: override(read.options, overrides), warnings: formatProblems(read.source, problems) };
   };
   const config = { path: resolve(around.folder, file), reread, readText, watch: watch === true };
@@ -263,7 +263,7 @@ async function serveServers(config: Config, around: Surroundings): Promise<numbe
   const source = commandLineSource(config);
   try {
     const { options, warnings } = readConfig(config, { source, env: around.env, variables: false });
-    checkCertificates(options, warnings, source, around);
+    checkMachine(options, warnings, source, around);
     return await serve(options, warnings, source, null, around);
   } catch (error) {
     return reportMistake(error, `the ${source.name}`, exitCodes.usage, around);

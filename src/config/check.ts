@@ -21,6 +21,7 @@ export function checkConfig(options: LimpetOptions, routesLeftOut: boolean): Pro
     ...checkTls(options),
     ...checkSharedCookies(options),
     ...checkSessions(options),
+    ...checkRequestId(options),
   ];
 }
 
@@ -38,6 +39,17 @@ function checkListeners({ listeners }: LimpetOptions): Problem[] {
     }
   }
   return found;
+}
+
+/** Servers get one header of a name, and it says one thing. */
+function checkRequestId({ listeners, requestId }: LimpetOptions): Problem[] {
+  if (requestId === null) return [];
+  const { header } = requestId;
+  const isUsed = listeners.some(({ tls }) =>
+    Object.values(tls?.clientCertificates?.headers ?? {}).some((name) => name.toLowerCase() === header.toLowerCase()),
+  );
+  const text = `found ${header}, which clientCertificates.headers of a listener has already: expected another header`;
+  return isUsed ? [error(['requestId', 'header'], text)] : [];
 }
 
 function checkResolver({ resolver }: LimpetOptions): Problem[] {

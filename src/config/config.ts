@@ -46,6 +46,16 @@ export interface Config {
   readonly keys?: readonly string[];
   /** What is logged. */
   readonly log?: LogConfig;
+  /**
+   * Each request has an id, by which it is found in the logs of all who serve it. `{}`: with the defaults. Default:
+   * none.
+   */
+  readonly requestId?: RequestIdConfig;
+  /**
+   * Distributed tracing: W3C Trace Context (`traceparent`, `tracestate`) is continued or begun, and spans are exported.
+   * A change takes effect with a restart only. Default: none: the headers of trace context pass like any other.
+   */
+  readonly tracing?: TracingConfig;
   /** SIGTERM and SIGINT: nothing new is accepted, and open exchanges are finished. */
   readonly shutdown?: ShutdownConfig;
   /** What the balancer may use of this machine. */
@@ -956,6 +966,74 @@ export interface LogAccessSyslogConfig {
     | 'local7';
   /** The name of the program in each message. Default: `limpet`. */
   readonly tag?: string;
+}
+
+/** Each request has an id, by which it is found in the logs of all who serve it. `{}`: with the defaults. */
+export interface RequestIdConfig {
+  /**
+   * The header with the id: 32 random hex digits, which the server gets, and which are in the access log (`requestId`).
+   * Default: `X-Request-Id`.
+   */
+  readonly header?: string;
+  /**
+   * From whom an id is taken over: from clients that are among the `trustedProxies` of their listener, from all
+   * (`always`), or from nobody (`never`). It may have 128 letters, digits and `._~:/+=@-`; any other is replaced.
+   * Default: `trusted`.
+   */
+  readonly accept?: 'always' | 'trusted' | 'never';
+  /** The client gets the id with the response, in the same header, and reads it on error pages. Default: `false`. */
+  readonly respond?: Flag;
+}
+
+/**
+ * Distributed tracing: W3C Trace Context (`traceparent`, `tracestate`) is continued or begun, and spans are exported. A
+ * change takes effect with a restart only.
+ */
+export interface TracingConfig {
+  /**
+   * Whose traces are continued: those of clients that are among the `trustedProxies` of their listener, of all
+   * (`always`), or nobody's (`never`). Default: `trusted`.
+   */
+  readonly accept?: 'always' | 'trusted' | 'never';
+  /**
+   * The share of traces that begin here which is sampled. A trace that is continued is sampled if its caller has
+   * sampled it. From 0 to 1. Default: `1`.
+   */
+  readonly sample?: Numeric;
+  /**
+   * Spans of sampled traces go to a collector by OTLP. It needs the packages `@opentelemetry/api`,
+   * `@opentelemetry/resources` and `@opentelemetry/exporter-trace-otlp-http`. Default: none: trace context is passed
+   * on, and nothing is exported.
+   */
+  readonly export?: TracingExportConfig;
+}
+
+/**
+ * Spans of sampled traces go to a collector by OTLP. It needs the packages `@opentelemetry/api`,
+ * `@opentelemetry/resources` and `@opentelemetry/exporter-trace-otlp-http`.
+ */
+export interface TracingExportConfig {
+  /**
+   * Where the collector takes traces by OTLP over HTTP, such as `http://127.0.0.1:4318`. Without a path it is
+   * `/v1/traces`.
+   */
+  readonly endpoint: string;
+  /** Headers for the collector, such as `Authorization`. Take secrets from the environment. */
+  readonly headers?: { readonly [name: string]: string };
+  /** The name of the service (`service.name`). Default: `limpet`. */
+  readonly serviceName?: string;
+  /** A span waits at most this long for others before it is sent. Default: `1s`. */
+  readonly interval?: Time;
+  /**
+   * Time for one export, its repeats included; then its spans are lost. At shutdown it is the time for all that wait.
+   * Default: `5s`.
+   */
+  readonly timeout?: Time;
+  /**
+   * Most spans that wait for the collector; more are dropped (counter `spans_dropped`). A span takes about 1 KB. From
+   * 16 to 1,000,000. Default: `8192`.
+   */
+  readonly queue?: Numeric;
 }
 
 /** SIGTERM and SIGINT: nothing new is accepted, and open exchanges are finished. */

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { type Address, formatAddress } from '../net/socket.ts';
 import { withoutSecrets } from '../store/addresses.ts';
-import type { LimpetOptions } from './options.ts';
+import type { LimpetOptions, TracingOptions } from './options.ts';
 
 /** Takes the place of a secret. */
 export const hidden = '(hidden)';
@@ -21,11 +21,19 @@ export function isHidden(value: unknown): boolean {
 
 /** `compared`: equal secrets are equal texts, and others are not; such a text must not be shown. */
 export function effectiveConfig(options: LimpetOptions, compared = false): Record<string, Json> {
-  const { sessions, ...rest } = options;
+  const { sessions, tracing, ...rest } = options;
   const hide = (value: unknown): string => (compared ? `${secretMark}${digest(value)}` : hidden);
   const whole = plainMap({ ...rest, sessions }, hide);
   const store = sessions && { ...plainMap(sessions, hide), store: shownStore(sessions.store, hide, compared) };
-  return { ...whole, sessions: store };
+  return { ...whole, sessions: store, tracing: tracing && shownTracing(tracing, hide) };
+}
+
+/** Each header for the collector may be a secret. */
+function shownTracing(tracing: TracingOptions, hide: (value: unknown) => string): Json {
+  const { headers = {} } = tracing.export ?? {};
+  const hiddenHeaders = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, hide(value)]));
+  const shown = plainMap(tracing, hide);
+  return { ...shown, export: tracing.export && { ...plainMap(tracing.export, hide), headers: hiddenHeaders } };
 }
 
 function shownStore(address: string, hide: (value: unknown) => string, compared: boolean): string {

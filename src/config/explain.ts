@@ -105,7 +105,8 @@ function describe(path: Path, value: unknown, templates: ReadonlyMap<string, str
 const secretFields = ['sessions.secret', 'sessions.encrypt', 'admin.token', 'admin.readToken'];
 
 function isSecret(path: Path): boolean {
-  return path[0] === 'keys' || secretFields.includes(path.join('.'));
+  const field = path.join('.');
+  return path[0] === 'keys' || secretFields.includes(field) || field.startsWith('tracing.export.headers.');
 }
 
 /** A wrong address may contain a password anywhere, and may be in any field. */

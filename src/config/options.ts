@@ -18,6 +18,10 @@ export interface LimpetOptions {
   /** Token keys, at least 32 bytes each: the first signs, all verify. Empty: a generated key in `stateDir`. */
   readonly keys: readonly Buffer[];
   readonly log: LogOptions;
+  /** null: requests have no id. */
+  readonly requestId: RequestIdOptions | null;
+  /** null: the headers of trace context pass like any other. */
+  readonly tracing: TracingOptions | null;
   readonly shutdown: { readonly timeout: number };
   readonly limits: {
     /** The most bytes that one worker buffers for slow clients and servers, and for retries. */
@@ -107,6 +111,37 @@ export interface TableOptions {
   readonly capacity: number;
   /** Time between two writes to `stateDir`; 0: it is not written. */
   readonly save: number;
+}
+
+/** From whom something is accepted: from every client, from trusted proxies, or from nobody. */
+export type Acceptance = 'always' | 'trusted' | 'never';
+
+export interface RequestIdOptions {
+  readonly header: string;
+  readonly accept: Acceptance;
+  /** The client is told. */
+  readonly respond: boolean;
+}
+
+export interface TracingOptions {
+  readonly accept: Acceptance;
+  /** The share of sampled traces among those that begin here, 0 to 1. */
+  readonly sample: number;
+  /** null: nothing is exported. */
+  readonly export: TraceExportOptions | null;
+}
+
+/** Export of spans by OTLP over HTTP. */
+export interface TraceExportOptions {
+  /** URL of the receiver of traces. */
+  readonly endpoint: string;
+  /** They may hold secrets. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly serviceName: string;
+  readonly interval: number;
+  readonly timeout: number;
+  /** The most spans that wait. */
+  readonly queue: number;
 }
 
 export interface LogOptions {

@@ -40,7 +40,10 @@ export function readConfig(written: unknown, { source, env, variables }: ReadSet
   return { options: deepFreeze(options), warnings: found };
 }
 
-function fill({ pools, routes, workers, stateDir, sessions, ...rest }: FilledConfig, env: Environment): LimpetOptions {
+function fill(
+  { pools, routes, workers, stateDir, sessions, requestId, tracing, ...rest }: FilledConfig,
+  env: Environment,
+): LimpetOptions {
   return {
     ...rest,
     pools: Object.entries(pools).map(([name, { resolve, ...pool }]) => ({
@@ -51,6 +54,8 @@ function fill({ pools, routes, workers, stateDir, sessions, ...rest }: FilledCon
       sessions: pool.sessions ?? sessions !== undefined,
     })),
     sessions: sessions ?? null,
+    requestId: requestId ?? null,
+    tracing: tracing ?? null,
     routes: routes ?? catchAll(Object.keys(pools)),
     workers: countOfWorkers(workers),
     stateDir: env.LIMPET_STATE || stateDir,

@@ -14,6 +14,7 @@ import { poolSchema } from './pool-schema.ts';
 import { resolverSchema } from './resolver-schema.ts';
 import { adminSchema, sessionsSchema } from './sessions-schema.ts';
 import { hstsSchema, listenerTlsSchema } from './tls-schema.ts';
+import { requestIdSchema, tracingSchema } from './tracing-schema.ts';
 import { formatDuration, formatSize } from './units.ts';
 import { mostWorkers } from './workers.ts';
 
@@ -280,6 +281,16 @@ export const configSchema = map(
       'Secrets that sign the tokens, 32 bytes or more each, in hex, base64 or plain text: the first signs, all verify. None: a key is generated and kept in `stateDir`. Take them from the environment.',
     ),
     log: field(logSchema, {}, 'What is logged.'),
+    requestId: open(
+      requestIdSchema,
+      'none',
+      'Each request has an id, by which it is found in the logs of all who serve it. `{}`: with the defaults.',
+    ),
+    tracing: open(
+      tracingSchema,
+      'none: the headers of trace context pass like any other',
+      'Distributed tracing: W3C Trace Context (`traceparent`, `tracestate`) is continued or begun, and spans are exported. A change takes effect with a restart only.',
+    ),
     shutdown: field(
       map({
         timeout: field(

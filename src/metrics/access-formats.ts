@@ -45,6 +45,8 @@ const templateFields: Readonly<Record<string, (record: ExchangeRecord) => string
   totalMs: (r) => duration(r.totalMs),
   retries: (r) => String(r.retries),
   fault: (r) => field(r.fault),
+  requestId: (r) => field(r.requestId),
+  traceId: (r) => field(r.traceId),
   referer: (r) => quoted(r.referer),
   userAgent: (r) => quoted(r.userAgent),
 };

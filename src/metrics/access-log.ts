@@ -54,6 +54,10 @@ export interface ExchangeRecord {
   /** Of the request, as they came; '' also when the format of the log has no place for them. */
   referer: string;
   userAgent: string;
+  /** '' when requests have none. */
+  requestId: string;
+  /** 32 hex digits; '' when requests have none. */
+  traceId: string;
   requestFlag: RequestFlag;
   responseFlag: ResponseFlag;
 }
@@ -182,6 +186,9 @@ export function formatJson(r: ExchangeRecord): string {
     totalMs: tenths(r.totalMs),
     retries: r.retries,
     fault: r.fault || null,
+    // JSON leaves out what is not defined.
+    requestId: r.requestId || undefined,
+    traceId: r.traceId || undefined,
   });
   // JSON leaves DEL, the C1 controls (a terminal's CSI) and line separators as they are.
   return beyondAscii.test(line) ? line.replace(beyondAsciiAll, unicodeEscape) : line;

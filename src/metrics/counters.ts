@@ -127,6 +127,18 @@ const table = [
     'counter',
     'Lines of the access log that were lost: nobody read them, or they could not be written.',
   ],
+  [
+    'request_ids_refused',
+    'counter',
+    'Ids of requests that did not count although requestId.accept allows them: malformed, too long or several.',
+  ],
+  ['traceparents_refused', 'counter', 'Requests whose traceparent is malformed, or there more than once.'],
+  ['spans_exported', 'counter', 'Spans that the collector has taken.'],
+  [
+    'spans_dropped',
+    'counter',
+    'Spans that were lost: the collector did not take them in time, or more than tracing.export.queue waited for it.',
+  ],
   ['events_dropped', 'counter', 'Events of sessions that were left out, because there were too many in a second.'],
   ['log_lines_dropped', 'counter', 'Lines of the program’s own log that could not be written.'],
   ['certificates_renewed', 'counter', 'Times that changed files of certificates were taken over.'],

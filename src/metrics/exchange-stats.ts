@@ -51,6 +51,8 @@ export interface SlotStats {
 }
 
 export class ExchangeStats {
+  /** False: nothing is counted (`NoStats`). */
+  readonly isKept: boolean = true;
   private readonly words: Float64Array;
   private readonly histogramsAt: number;
   private readonly loopAt: number;
@@ -189,4 +191,21 @@ export class ExchangeStats {
       isWhole || what === duration.total ? distributionOf(words, first.histogramAt(slot, what), isWhole) : undefined,
     );
   }
+}
+
+/** Counts nothing, so that the benchmark can tell what it costs to count. */
+export class NoStats extends ExchangeStats {
+  override readonly isKept = false;
+
+  constructor() {
+    super(ExchangeStats.create(1), 1);
+  }
+
+  override requested(): void {}
+  override responded(): void {}
+  override retried(): void {}
+  override failed(): void {}
+  override judged(): void {}
+  override observe(): void {}
+  override looped(): void {}
 }

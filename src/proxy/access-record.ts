@@ -33,6 +33,13 @@ const nothing = responseFlags.indexOf('N');
 const updated = responseFlags.indexOf('U');
 const inserted = responseFlags.indexOf('I');
 
+/** What is read of a request, beside its head. */
+interface RecordedRequest {
+  readonly client: Client;
+  readonly clientAddress: string;
+  readonly trace: { readonly requestId: string; readonly traceId: string };
+}
+
 export class AccessRecord implements ExchangeRecord {
   time = 0;
   client = '';
@@ -58,6 +65,8 @@ export class AccessRecord implements ExchangeRecord {
   fault = '';
   referer = '';
   userAgent = '';
+  requestId = '';
+  traceId = '';
   requestFlag: RequestFlag = 'U';
   responseFlag: ResponseFlag = 'N';
 
@@ -76,14 +85,14 @@ export class AccessRecord implements ExchangeRecord {
   /** Slot of `server`; 0: none was tried. */
   private slot = 0;
   /** What the server has answered; 0: nothing. Not what the balancer says instead. */
-  private serverStatus = 0;
+  serverStatus = 0;
   /** Of the response's head: `WorkerContext.serverReads`. */
   private respondedIn = 0;
   private startedAt = 0;
   private queuedAt = 0;
   private connectingAt = 0;
 
-  begin(clientAddress: string, client: Client, head: RequestHead, worker: WorkerContext): void {
+  begin({ client, clientAddress, trace }: RecordedRequest, head: RequestHead, worker: WorkerContext): void {
     this.status = this.bytesIn = this.bytesOut = this.retries = 0;
     this.requestProof = 'none';
     this.optedOut = this.beyondLimit = this.ownerFailed = this.bound = false;
@@ -91,13 +100,15 @@ export class AccessRecord implements ExchangeRecord {
     this.slot = this.serverStatus = 0;
     this.responseMs = -1;
     this.isHeldBack = false;
-    const now = worker.clock.monotonic();
+    const now = worker.stamp();
     this.startedAt = client.firstByteAt < 0 ? now : client.firstByteAt;
     if (worker.accessLog === null) return;
     this.time = worker.clock.wall() - (now - this.startedAt);
     this.queueMs = this.connectMs = -1;
     this.server = this.pool = '';
     this.client = clientAddress;
+    this.requestId = trace.requestId;
+    this.traceId = trace.traceId;
     this.listener = client.peer.listener;
     this.method = head.bytes.toString('latin1', head.methodStart, head.methodEnd);
     this.target = head.bytes.toString('latin1', head.targetStart, head.targetEnd);
@@ -160,7 +171,7 @@ export class AccessRecord implements ExchangeRecord {
   serverResponded(status: number, worker: WorkerContext): void {
     this.status = this.serverStatus = status;
     worker.counters.responded(status);
-    this.responseMs = worker.clock.monotonic() - this.startedAt;
+    this.responseMs = worker.stamp() - this.startedAt;
     this.respondedIn = worker.serverReads;
   }
 
@@ -190,20 +201,20 @@ export class AccessRecord implements ExchangeRecord {
       this.addTo(slot, this.status, worker);
     }
     if (this.slot !== 0) this.addTo(this.slot, this.serverStatus, worker);
+    this.requestFlag = requestFlags[request]!;
+    this.responseFlag = responseFlags[response]!;
     if (accessLog === null) return;
     this.pool = pool?.settings.name ?? '';
     this.session = recognition.sid0 === 0 && recognition.sid1 === 0 ? '' : formatTag(tagOf(recognition));
     this.epoch = session.epoch;
     this.fault = this.failure?.code ?? '';
-    this.requestFlag = requestFlags[request]!;
-    this.responseFlag = responseFlags[response]!;
     accessLog.record(this);
   }
 
   /** A response that came as one piece ends when it began: the clock is read once for it. */
   private endMs(worker: WorkerContext): number {
     const isOnePiece = this.serverStatus !== 0 && this.failure === null && this.respondedIn === worker.serverReads;
-    return isOnePiece ? this.responseMs : worker.clock.monotonic() - this.startedAt;
+    return isOnePiece ? this.responseMs : worker.stamp() - this.startedAt;
   }
 
   private addTo(slot: number, status: number, { stats }: WorkerContext): void {

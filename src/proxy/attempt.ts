@@ -111,6 +111,7 @@ export class Attempt implements ConnectListener {
     this.hasPlace = true;
     this.refusals = 0;
     record.tried(server);
+    if (request.trace.isOn) request.trace.attempt(server, pool.settings.tls !== null);
     if (this.count++ > 0) record.retried(former, pool.parts.fleet.slot, worker);
     const connection = this.mayPipeline
       ? pool.takeGathering(server, request.clientNumber)
@@ -149,11 +150,12 @@ export class Attempt implements ConnectListener {
     const isOffered = replicator !== null && binding.session.isOffered;
     const session = isOffered ? replicator.writeHeader(binding.session, server) : null;
     const notice = pool.settings.notifyMoves ? moveNotice(binding.session, pool.parts.fleet, server) : '';
+    const lines = request.trace.isOn ? notice + request.trace.lines : notice;
     this.connection = connection;
     this.isSent = true;
     if (this.mayGather && connection.reused && body.isWithin(smallBody)) {
       const out = connection.gather(handler, head.chunked, this.mayPipeline);
-      writeRequest(head, scratch.edit, client, server, false, session, notice, out);
+      writeRequest(head, scratch.edit, client, server, false, session, lines, out);
       connection.appendBody(body, out);
       body.resume();
       this.awaitResponse();
@@ -162,7 +164,7 @@ export class Attempt implements ConnectListener {
     const out = buffers.toServer;
     connection.begin(handler, head.chunked);
     out.clear();
-    writeRequest(head, scratch.edit, client, server, request.mayUpgrade, session, notice, out);
+    writeRequest(head, scratch.edit, client, server, request.mayUpgrade, session, lines, out);
     const hasRoom = connection.send(out, body);
     if (!this.mayRepeat(connection)) body.drop();
     if (hasRoom) body.resume();
@@ -188,7 +190,8 @@ export class Attempt implements ConnectListener {
     const { connection, server } = this;
     const isReused = connection?.reused ?? false;
     const next = this.decide(fault, isRelayed, isReused);
-    this.worker.debug?.failed(this.request.pool.settings.name, server, fault, next, this.count);
+    const { pool, trace } = this.request;
+    this.worker.debug?.failed(pool.settings.name, server, fault, next, this.count, trace.requestId);
     this.mayGather = this.mayPipeline = this.isSent = false;
     this.abort();
     if (fault === serverFaults.streamRefused) {
@@ -197,6 +200,7 @@ export class Attempt implements ConnectListener {
     } else if (next === 'same') this.worker.counters.add(counter.upstream_stale);
     if (next !== 'same') {
       this.worker.stats.failed(server.slot, fault);
+      if (trace.isOn) trace.fail(fault, this.record.serverStatus);
       this.reportHealth(fault, isReused);
       this.leave();
     }

@@ -91,7 +91,7 @@ export class SessionBinding {
   /** The response of `server` has come: reads what it says of the session, and writes into the edit what the client is told of it. */
   bind(head: ResponseHead, server: Server, gate: StoreGate): void {
     const { session, recognition, record, worker } = this;
-    const { pool } = this.request;
+    const { pool, trace } = this.request;
     const edit = this.context.buffers.responseEdit;
     // Not before: a session belongs to nobody who has not taken a request of it (I10).
     if (session.former !== 0) this.accept(server);
@@ -100,6 +100,7 @@ export class SessionBinding {
     edit.clear();
     cutFromResponse(head.headers, edit);
     if (head.headers.has(Name.trailer)) cutTrailerNames(head.headers, edit);
+    if (trace.isOn) trace.respond(head.headers, edit);
     const { affinities } = pool.parts;
     if (!this.enabled) {
       for (const affinity of affinities) affinity.hide?.(session.owner, head, edit);

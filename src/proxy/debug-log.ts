@@ -1,6 +1,7 @@
 /**
  * What `log.level: debug` adds about traffic: connections to servers that were made and lost, requests that are tried again, sessions
- * that move. It names servers and reasons, and nothing that a client has sent: no target, header, cookie or id.
+ * that move. It names servers and reasons, and nothing that a client has sent (no target, header, cookie or session),
+ * but for the id of a request where the config accepts one.
  */
 import type { Fault } from '../errors.ts';
 import type { Verdict } from '../failover/verdict.ts';
@@ -52,11 +53,10 @@ export class DebugLog {
     this.log(`an HTTP/2 connection of listener ${listener} is ended: ${why}`);
   }
 
-  /** `attempt` from 1. */
-  failed(pool: string, server: Server, fault: Fault, verdict: Verdict, attempt: number): void {
-    this.log(
-      `attempt ${attempt} of a request failed at server ${pool}/${server.name}: ${fault.code}; ${next[verdict]}`,
-    );
+  /** `attempt` from 1. `requestId`: '' for none. */
+  failed(pool: string, server: Server, fault: Fault, verdict: Verdict, attempt: number, requestId = ''): void {
+    const which = requestId === '' ? 'a request' : `request ${requestId}`;
+    this.log(`attempt ${attempt} of ${which} failed at server ${pool}/${server.name}: ${fault.code}; ${next[verdict]}`);
   }
 
   moved(pool: string, from: Server | undefined, to: Server, hasFailed: boolean, epoch: number): void {

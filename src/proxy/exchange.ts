@@ -66,7 +66,7 @@ export class Exchange implements RequestHandler, LocateListener, AttemptListener
     this.attempt.begin(head);
     this.relay.begin();
     worker.counters.add(counter.requests);
-    this.record.begin(request.clientAddress, client, head, worker);
+    this.record.begin(request, head, worker);
     this.route(head);
   }
 
@@ -77,7 +77,7 @@ export class Exchange implements RequestHandler, LocateListener, AttemptListener
     this.binding.begin();
     this.isRouted = route !== null;
     if (route === null) {
-      const status = redirect?.answer(head, this.request.client, this.context.buffers.responseEdit);
+      const status = redirect?.answer(head, this.request, this.context.buffers.responseEdit);
       if (typeof status !== 'number') this.refused(status ?? balancerFaults.noRoute);
       else {
         // The balancer has answered by itself.
@@ -193,7 +193,7 @@ export class Exchange implements RequestHandler, LocateListener, AttemptListener
     record.failed(fault, worker);
     if (!this.relay.hasBegun) {
       record.responded(fault.status, worker);
-      request.client.refuse(fault, request.head().headers.valueOf(Name.accept));
+      request.client.refuse(fault, request.head().headers.valueOf(Name.accept), request.trace);
     } else if (fault === requestFaults.clientGone || fault === balancerFaults.buffersFull) request.client.reset();
     else request.client.truncate();
     this.completed();
@@ -212,6 +212,7 @@ export class Exchange implements RequestHandler, LocateListener, AttemptListener
     this.relay.end();
     this.timer.end();
     this.record.complete(this.isRouted ? request.pool : null, session, client, worker);
+    if (request.trace.isOn) request.trace.finish(this.record, this.isRouted ? request.pool : null, session);
     request.end();
     this.giveBack(this);
     client.onExchangeEnd();

@@ -6,8 +6,13 @@ import { type Fault, requestFaults } from '../errors.ts';
 import { Method, type RequestHead, ResponseHead } from '../http/head.ts';
 import { Name } from '../http/names.ts';
 import type { Splice } from '../http/splice.ts';
-import type { Client } from './client/client.ts';
+import type { Client, RequestReference } from './client/client.ts';
 import type { Route } from './router.ts';
+
+interface RedirectedRequest {
+  readonly client: Client;
+  readonly trace: RequestReference;
+}
 
 export class HttpsRedirect {
   /** Finds the requests that are served over plain HTTP too: those of routes that name the listener, such as ACME's challenges. */
@@ -40,7 +45,7 @@ export class HttpsRedirect {
    * Sends the redirect, and returns its status; a fault: it is to be refused. Every client knows 301, but may follow it with GET and without the body; so it is for GET and HEAD alone, and
    * others get 308 (RFC 9110 section 15.4.9).
    */
-  answer(head: RequestHead, client: Client, edit: Splice): number | Fault {
+  answer(head: RequestHead, { client, trace }: RedirectedRequest, edit: Splice): number | Fault {
     const { method } = head;
     const location = this.locationOf(head);
     if (typeof location !== 'string') return location;
@@ -52,6 +57,7 @@ export class HttpsRedirect {
     );
     if (this.head.read(bytes, 0, bytes.length) <= 0) throw new Error(`not a redirect: ${this.head.fault?.code}`);
     edit.clear();
+    if (trace.responseLine !== '') edit.addLine(trace.responseLine);
     client.sendHead(this.head, edit, 0);
     client.finish(null);
     return status;

@@ -35,6 +35,8 @@ export interface PoolSettings {
   readonly name: string;
   /** Version of HTTP that the servers get. */
   readonly protocol: 'h1' | 'h2';
+  /** null: plain connections. */
+  readonly tls: object | null;
   readonly whenOwnerFails: WhenOwnerFails;
   readonly whenOwnerFull: 'queue' | 'rebind' | 'reject';
   readonly queue: { readonly max: number; readonly timeout: number };

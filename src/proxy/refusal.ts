@@ -30,6 +30,8 @@ const record: ExchangeRecord = {
   retries: 0,
   referer: '',
   userAgent: '',
+  requestId: '',
+  traceId: '',
   queueMs: -1,
   connectMs: -1,
   responseMs: -1,

@@ -38,7 +38,7 @@ function toOriginForm(head: RequestHead, edit: Splice): void {
 
 /**
  * Writes the edited head to `out`. `upgrade`: the client's upgrade is passed on. `session`: the session's header line, if it
- * has one. `notice`: one more line, or ''.
+ * has one. `lines`: more of them, each with its CR LF; '' for none.
  */
 export function writeRequest(
   head: RequestHead,
@@ -47,7 +47,7 @@ export function writeRequest(
   server: Server,
   upgrade: boolean,
   session: SessionHeader | null,
-  notice: string,
+  lines: string,
   out: HeadWriter,
 ): void {
   const headers = head.headers;
@@ -56,7 +56,7 @@ export function writeRequest(
   edit.writeAdded(out);
   client.peer.writeForwarded(head, out);
   if (session !== null) out.copy(session.bytes, 0, session.length);
-  if (notice !== '') out.text(notice);
+  if (lines !== '') out.text(lines);
   if (!headers.has(Name.host) && head.authorityStart === head.authorityEnd)
     out.text(`Host: ${hostHeaderOf(server)}\r\n`);
   if (head.chunked) out.text('Transfer-Encoding: chunked\r\n');

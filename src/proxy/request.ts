@@ -1,4 +1,7 @@
-/** The request as it came: who sent it, its head (kept as bytes, parsed when it is needed), and its body. Reused; `begin` sets it anew. */
+/**
+ * The request as it came: who sent it, its head (kept as bytes, parsed when it is needed), its body, and by what it is traced. Reused;
+ * `begin` sets it anew.
+ */
 import type { ClientFacts } from '../affinity/affinity.ts';
 import { clientAddress, isForwardedSecure, seemsProxied } from '../http/forwarded.ts';
 import { isIdempotent, Method, type RequestHead } from '../http/head.ts';
@@ -8,6 +11,8 @@ import type { ListenerContext } from './client/listener-context.ts';
 import type { Pool } from './pool.ts';
 import { RequestBody } from './request-body.ts';
 import type { RequestScratch } from './request-scratch.ts';
+import { RequestTrace } from './request-trace.ts';
+import type { WorkerContext } from './worker-context.ts';
 
 export class ClientRequest implements ClientFacts {
   method: number = Method.get;
@@ -22,12 +27,15 @@ export class ClientRequest implements ClientFacts {
   /** Set by `routeTo`; not to be read before. */
   pool!: Pool;
   readonly body: RequestBody;
+  readonly trace = new RequestTrace();
+  private readonly worker: WorkerContext;
   private readonly scratch: RequestScratch;
   /** The head's bytes, from `start` on: parsed again for a retry, or when another head was parsed meanwhile. */
   private bytes: Buffer = noBytes;
   private start = 0;
 
   constructor({ worker, scratch }: ListenerContext) {
+    this.worker = worker;
     this.body = new RequestBody(worker.buffers);
     this.scratch = scratch;
   }
@@ -43,6 +51,8 @@ export class ClientRequest implements ClientFacts {
     this.clientSecure = peer.isTrusted ? isForwardedSecure(head, peer.isSecure) : peer.isSecure;
     this.clientNumber = peer.isTrusted || seemsProxied(head) ? 0 : peer.number;
     this.body.begin(client, head.length !== 0);
+    const { tracing } = this.worker;
+    if (tracing !== null) this.trace.begin(tracing, head, this, this.worker);
   }
 
   /** The config says which pool serves it; again when the config has changed. */
@@ -73,6 +83,7 @@ export class ClientRequest implements ClientFacts {
   end(): void {
     this.scratch.release(this);
     this.body.clear();
+    if (this.trace.isOn) this.trace.end();
     this.bytes = noBytes;
   }
 }

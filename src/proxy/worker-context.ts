@@ -10,6 +10,7 @@ import type { Clock } from '../time/clock.ts';
 import type { Wheel } from '../time/wheel.ts';
 import type { BufferBudget } from './buffer-budget.ts';
 import type { DebugLog } from './debug-log.ts';
+import type { RequestTracing } from './request-tracing.ts';
 import { IdleRegistry } from './server/idle-registry.ts';
 
 /** Called with the reason, for a person, why this machine could not connect to `address`, or accept a client there. */
@@ -29,6 +30,8 @@ export interface WorkerContextOptions {
   /** null: `log.level` is not debug. */
   readonly debug: DebugLog | null;
   readonly events: SessionEvents;
+  /** null: requests have neither ids nor traces. */
+  readonly tracing: RequestTracing | null;
 }
 
 export class WorkerContext {
@@ -43,11 +46,14 @@ export class WorkerContext {
   readonly accessLog: AccessLog | null;
   readonly debug: DebugLog | null;
   readonly events: SessionEvents;
+  /** A reload replaces it. */
+  tracing: RequestTracing | null;
   readonly sendQueues: SendQueues;
   /** Everyone who keeps idle connections to servers. */
   readonly idle = new IdleRegistry();
   /** One up with every piece that a server sends. What happens in between happens at one time, as far as statistics go. */
   serverReads = 0;
+  private readonly isTimed: boolean;
   /** Wheel time at which the clock was read last, and what it said (Unix seconds). */
   private readAt = -1;
   private second = 0;
@@ -68,6 +74,8 @@ export class WorkerContext {
     this.accessLog = options.accessLog;
     this.debug = options.debug;
     this.events = options.events;
+    this.tracing = options.tracing;
+    this.isTimed = options.accessLog !== null || options.stats.isKept;
     this.sendQueues = new SendQueues(() => options.clock.monotonic());
   }
 
@@ -79,6 +87,11 @@ export class WorkerContext {
       this.second = Math.floor(this.clock.now() / 1000);
     }
     return this.second;
+  }
+
+  /** Monotonic ms, for the times of statistics and logs; 0 where nobody wants them. */
+  stamp(): number {
+    return this.isTimed ? this.clock.monotonic() : 0;
   }
 
   /** The time as HTTP writes it (RFC 9110 section 5.6.7), as good as a tick of the wheel, for the same reason. */

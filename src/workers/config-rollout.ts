@@ -265,8 +265,8 @@ export class ConfigRollout {
 
   /** What the process is built on stays as it was at the start. */
   private withFixedFields(options: LimpetOptions): LimpetOptions {
-    const { workers, table, stateDir, log, sessions, admin } = this.resolved;
-    return { ...options, workers, table, stateDir, log, sessions, admin };
+    const { workers, table, stateDir, log, tracing, sessions, admin } = this.resolved;
+    return { ...options, workers, table, stateDir, log, tracing, sessions, admin };
   }
 
   private withKeys(options: LimpetOptions): LimpetOptions {

@@ -1,12 +1,13 @@
 /**
  * The messages between the supervisor and its workers. All of it is plain data, because it is copied from thread to thread.
  *
- *      supervisor ──── message ────> worker     health, addresses, certificates, room, access-written
+ *      supervisor ──── message ────> worker     health, addresses, certificates, room, access-written,
+ *                                               traces-taken
  *      supervisor ──── request ────> worker     reload, sync, stop: each has a number, and
  *                 <──── reply ──────            its reply has the same number
  *                 <─ start result ──            listening or failed, once
  *                 <──── event ──────            passive-report, room, shortage, foreign-cookie, session-events,
- *                                               access-lines, debug
+ *                                               access-lines, traces, debug
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { ListenerPorts } from '../balancer/balancer.ts';
@@ -19,6 +20,7 @@ import type { PassiveReport } from '../health/passive.ts';
 import type { Versions } from '../shared/config-version.ts';
 import type { SharedBuffers } from '../shared/memory.ts';
 import type { Numbers } from '../shared/slots.ts';
+import type { ExchangeTrace } from '../tracing/record.ts';
 import type { ForeignCookie } from './foreign-cookie-log.ts';
 import type { ShortageKind } from './shortage-limiter.ts';
 
@@ -85,7 +87,9 @@ export type WorkerMessage =
   /** Another worker has ended an exchange of this pool: a server may have room for a request that waits here. */
   | { readonly kind: 'room'; readonly pool: string }
   /** The oldest batch of access log lines that this worker sent has been written. */
-  | { readonly kind: 'access-written' };
+  | { readonly kind: 'access-written' }
+  /** The same for the oldest batch of traces: it waits for its export, or was dropped. */
+  | { readonly kind: 'traces-taken' };
 
 /** Supervisor to worker, by the kind of the reply. */
 export interface WorkerRequests {
@@ -126,6 +130,8 @@ export type WorkerEvent =
   /** `dropped`: so many more were left out. */
   | { readonly kind: 'session-events'; readonly events: readonly SessionEvent[]; readonly dropped: number }
   | { readonly kind: 'access-lines'; readonly lines: string }
+  /** Sampled exchanges that are over. */
+  | { readonly kind: 'traces'; readonly traces: readonly ExchangeTrace[] }
   /** Only with `log.level: debug`. */
   | { readonly kind: 'debug'; readonly message: string };
 

@@ -33,6 +33,7 @@ import { formatShortage, ShortageLimiter } from './shortage-limiter.ts';
 import type { StoreService } from './store-service.ts';
 import { TableSaver } from './table-saver.ts';
 import { Timekeeper } from './timekeeper.ts';
+import { TraceExport } from './trace-export.ts';
 import { createEventHandler } from './worker-events.ts';
 import { WorkerGroup } from './worker-group.ts';
 import { type SpawnThread, spawnFrom } from './worker-thread.ts';
@@ -105,6 +106,7 @@ export interface SupervisorParts {
   readonly tableSaver: TableSaver;
   readonly admin: AdminService;
   readonly metrics: MetricsService;
+  readonly traceExport: TraceExport;
 }
 
 export function createParts(
@@ -188,6 +190,7 @@ export function createParts(
     log,
     events,
   });
+  const traceExport = new TraceExport({ counters, timers, log });
   const heartbeats = createHeartbeats(options.workers);
   const hangs = new HangDetector({
     heartbeats,
@@ -221,6 +224,7 @@ export function createParts(
       events,
       shortages,
       writeAccess: deps.writeAccess,
+      exportTraces: (traces) => traceExport.add(traces),
       injectedFault,
       broadcast: (message, except) => workers.broadcast(message, except),
       log,
@@ -330,6 +334,7 @@ export function createParts(
     tableSaver,
     admin,
     metrics,
+    traceExport,
   };
 }
 

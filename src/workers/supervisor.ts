@@ -56,6 +56,7 @@ export class Supervisor {
     servers.read();
     await rollout.prepare();
     state.randomizeTurns(rollout.numbers, this.deps.random ?? Math.random);
+    await this.parts.traceExport.open(rollout.options);
     await this.openStore();
     await tableSaver.load();
     timekeeper.start();
@@ -99,7 +100,7 @@ export class Supervisor {
 
   /** True when every open exchange finished by itself in time. */
   async stop(): Promise<boolean> {
-    const { rollout, admin, workers, hangs, tableSaver, timekeeper } = this.parts;
+    const { rollout, admin, workers, hangs, tableSaver, timekeeper, traceExport } = this.parts;
     this.stopping = true;
     this.parts.metrics.stop();
     await rollout.stop();
@@ -111,6 +112,7 @@ export class Supervisor {
     await tableSaver.stop();
     timekeeper.stop();
     await workers.terminate();
+    await traceExport.stop();
     await this.store?.stop();
     return finished;
   }

@@ -4,6 +4,7 @@ import type { EventPublisher } from '../events/bus.ts';
 import { publishSessionEvents } from '../events/session-events.ts';
 import type { WriteLines } from '../metrics/access-log.ts';
 import type { InjectedFault } from '../store/injected-fault.ts';
+import type { ExchangeTrace } from '../tracing/record.ts';
 import { ForeignCookieLog } from './foreign-cookie-log.ts';
 import type { HealthMonitor } from './health-monitor.ts';
 import { identityInReports } from './injected-faults.ts';
@@ -17,6 +18,8 @@ export interface WorkerEventsDependencies {
   readonly events: EventPublisher;
   readonly shortages: ShortageLimiter;
   readonly writeAccess: WriteLines;
+  /** Takes the traces of sampled exchanges. */
+  readonly exportTraces: (traces: readonly ExchangeTrace[]) => void;
   readonly injectedFault: InjectedFault | null;
   /** To all workers but one. */
   readonly broadcast: (message: WorkerMessage, except: number) => void;
@@ -27,7 +30,7 @@ export interface WorkerEventsDependencies {
 }
 
 export function createEventHandler(deps: WorkerEventsDependencies): WorkerGroupDependencies['onEvent'] {
-  const { options, monitor, events, shortages, writeAccess, injectedFault, broadcast, log } = deps;
+  const { options, monitor, events, shortages, writeAccess, exportTraces, injectedFault, broadcast, log } = deps;
   const foreignCookies = new ForeignCookieLog((line) => log.warn(line));
   const identityOf = identityInReports(injectedFault);
   return (event, worker, reply) => {
@@ -49,6 +52,10 @@ export function createEventHandler(deps: WorkerEventsDependencies): WorkerGroupD
         return;
       case 'access-lines':
         writeAccess(event.lines, () => reply({ kind: 'access-written' }));
+        return;
+      case 'traces':
+        exportTraces(event.traces);
+        reply({ kind: 'traces-taken' });
         return;
       case 'debug':
         log.debug(event.message, { worker: worker + 1 });

@@ -13,11 +13,12 @@ import { readInjectedFault } from '../store/injected-fault.ts';
 import { RemoteStore } from '../store/remote.ts';
 import { systemClock, systemTimers } from '../time/clock.ts';
 import { SteadyClock } from '../time/steady.ts';
+import { TraceBatch } from '../tracing/batch.ts';
 import { startHeartbeat } from './heartbeat.ts';
 import { clockFor, keepUnansweredClaims } from './injected-faults.ts';
 import type { FromWorker, Listening, StoreLink, ToWorker, WorkerConfig, WorkerInit } from './messages.ts';
 import { ShortageLimiter } from './shortage-limiter.ts';
-import { crashOnFile } from './test-hooks.ts';
+import { crashOnFile, testStats } from './test-hooks.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('a worker is started by the supervisor');
@@ -25,7 +26,8 @@ const init = workerData as WorkerInit;
 const { worker, buffers, config: firstConfig } = init;
 const send = (message: FromWorker): void => port.postMessage(message);
 
-const shared = attach(buffers, worker);
+const attached = attach(buffers, worker);
+const shared = { ...attached, stats: testStats(attached.stats, process.env) };
 startHeartbeat(init.heartbeats, worker, (lateMs) => shared.stats.looped(lateMs));
 const injectedFault = readInjectedFault(process.env);
 keepUnansweredClaims(shared.table, injectedFault);
@@ -39,6 +41,16 @@ const events = new SessionEventBatch({
   timers: systemTimers,
   counters: shared.counters,
 });
+const { tracing } = firstConfig.options;
+const traces =
+  tracing === null || tracing.export === null
+    ? undefined
+    : new TraceBatch({
+        send: (batch) => send({ kind: 'traces', traces: batch }),
+        timers: systemTimers,
+        counters: shared.counters,
+        maxSpans: tracing.export.queue,
+      });
 let { names } = firstConfig;
 let { addressTimeout } = firstConfig.options.resolver;
 const balancer = new Balancer(reviveOptions(firstConfig), {
@@ -63,6 +75,7 @@ const balancer = new Balancer(reviveOptions(firstConfig), {
   reportForeignCookie: (pool, cookie, server) => send({ kind: 'foreign-cookie', pool, cookie, server }),
   reportShortage: (what, reason, at) => shortages.report(what, reason, at),
   events,
+  traces,
   debug:
     firstConfig.options.log.level === 'debug'
       ? new DebugLog((message) => send({ kind: 'debug', message }), systemClock)
@@ -97,6 +110,9 @@ port.on('message', (message: ToWorker) => {
     case 'access-written':
       unwritten.shift()?.();
       return;
+    case 'traces-taken':
+      traces?.taken();
+      return;
     case 'reload':
       reloaded = reload(message.id, message.config);
       return;
@@ -106,6 +122,7 @@ port.on('message', (message: ToWorker) => {
     case 'stop':
       balancer.stop().then((finished) => {
         events.flush();
+        traces?.flush();
         send({ kind: 'stopped', id: message.id, finished });
       });
   }

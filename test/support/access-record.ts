@@ -19,6 +19,8 @@ export const accessRecord: ExchangeRecord = {
   retries: 1,
   referer: '',
   userAgent: '',
+  requestId: '',
+  traceId: '',
   queueMs: 0,
   connectMs: 0.44,
   responseMs: 3.06,

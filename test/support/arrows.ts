@@ -52,6 +52,11 @@ export const arrows: readonly Arrow[] = [
     why: 'statistics know nobody who observes',
   },
   { from: ['src/events'], only: base, why: 'who has something to report knows the bus, and the bus knows nobody' },
+  {
+    from: ['src/tracing'],
+    only: base,
+    why: 'spans are made of plain records: who traces knows neither requests nor sockets',
+  },
   { from: ['src/secrets'], only: ['src/errors.ts'], why: 'a file of ours is the same for balancer, store and library' },
   { from: ['src/http'], only: base, why: 'bytes in, values out: no sockets, no features' },
   { from: ['src/net'], only: base, why: 'a socket does not know what is said over it' },

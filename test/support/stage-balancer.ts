@@ -9,6 +9,7 @@ import { readConfig } from '../../src/config/read.ts';
 import { type SessionEvent, SessionEventBatch } from '../../src/events/session-events.ts';
 import { Connects } from '../../src/fleet/connects.ts';
 import type { HeadLimits } from '../../src/http/head.ts';
+import { ReservedHeaders } from '../../src/http/reserved-headers.ts';
 import { lineFormatOf } from '../../src/metrics/access-formats.ts';
 import { AccessLog } from '../../src/metrics/access-log.ts';
 import { trustOf } from '../../src/net/trust.ts';
@@ -19,6 +20,7 @@ import { h2SettingsOf } from '../../src/proxy/client/h2-settings.ts';
 import { ListenerContext } from '../../src/proxy/client/listener-context.ts';
 import { DebugLog } from '../../src/proxy/debug-log.ts';
 import { ExchangePool } from '../../src/proxy/exchange-pool.ts';
+import type { RequestTracing } from '../../src/proxy/request-tracing.ts';
 import { PoolContext } from '../../src/proxy/server/pool-context.ts';
 import { WriteBuffers } from '../../src/proxy/write-buffers.ts';
 import { createSingleWorker } from '../../src/shared/single-worker.ts';
@@ -56,13 +58,26 @@ export interface StageOptions {
   readonly limits?: Partial<HeadLimits>;
   /** Clients speak HTTP/2. */
   readonly h2?: boolean;
+  /** Left out: requests have neither ids nor traces. */
+  readonly tracing?: RequestTracing;
+  /** Headers that no client may send. */
+  readonly reserved?: readonly string[];
 }
 
 /** `pool` as in a config; its servers are `a`, `b` and so on, as many as are asked for. */
 export function stageBalancer(
   pool: Readonly<Record<string, unknown>>,
   servers = 1,
-  { trusted = [], bodyBytes = 0, lingerBytes = 2 ** 30, linger = 60_000, limits = {}, h2 = false }: StageOptions = {},
+  {
+    trusted = [],
+    bodyBytes = 0,
+    lingerBytes = 2 ** 30,
+    linger = 60_000,
+    limits = {},
+    h2 = false,
+    tracing: requestTracing,
+    reserved = [],
+  }: StageOptions = {},
 ): StagedBalancer {
   const names = Array.from({ length: servers }, (_, i) => String.fromCharCode(97 + i));
   const written = {
@@ -92,7 +107,18 @@ export function stageBalancer(
   const sessionEvents: SessionEvent[] = [];
   const send = (batch: readonly SessionEvent[]) => void sessionEvents.push(...batch);
   const events = new SessionEventBatch({ send, clock: time, timers: time, counters });
-  const worker = createWorkerContext({ net, clock: time, wheel, counters, buffers: kept, accessLog, debug, events });
+  const tracing = requestTracing ?? null;
+  const worker = createWorkerContext({
+    net,
+    clock: time,
+    wheel,
+    counters,
+    buffers: kept,
+    accessLog,
+    debug,
+    events,
+    tracing,
+  });
   const buffers = new WriteBuffers(net);
   const heads = { ...wideLimits, ...limits };
   const made = createPool(options.pools[0]!, {
@@ -116,7 +142,8 @@ export function stageBalancer(
     tlsOf: () => () => null,
     observe: (parts) => parts,
   });
-  const context = new ListenerContext(worker, buffers, heads, () => ({ pool: made, affinity: true }));
+  const route = () => ({ pool: made, affinity: true });
+  const context = new ListenerContext(worker, buffers, heads, route, null, new ReservedHeaders(reserved));
   const exchanges = new ExchangePool(context);
   const [listener] = options.listeners;
   const settings = {

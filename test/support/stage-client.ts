@@ -10,7 +10,7 @@ import { Splice } from '../../src/http/splice.ts';
 import { Counters } from '../../src/metrics/counters.ts';
 import type { Socket, SocketHandler } from '../../src/net/socket.ts';
 import { BufferBudget } from '../../src/proxy/buffer-budget.ts';
-import type { Client } from '../../src/proxy/client/client.ts';
+import { type Client, noReference } from '../../src/proxy/client/client.ts';
 import type { ClientConnection } from '../../src/proxy/client/client-connection.ts';
 import { H1ClientConnection } from '../../src/proxy/client/h1-connection.ts';
 import { h2SettingsOf } from '../../src/proxy/client/h2-settings.ts';
@@ -60,7 +60,7 @@ export class PlayedExchange implements RequestHandler {
   /** As the exchange does: the client gets an error, or, once a response has begun, an end that shows that it is cut. */
   onRequestFault(fault: Fault): void {
     this.events.push(fault.code);
-    this.client.refuse(fault, null);
+    this.client.refuse(fault, null, noReference);
     this.client.onExchangeEnd();
   }
 

@@ -25,6 +25,7 @@ export function createWorkerContext(given: Partial<WorkerContextOptions> = {}): 
     accessLog: null,
     debug: null,
     events: noSessionEvents,
+    tracing: null,
     ...given,
   });
 }

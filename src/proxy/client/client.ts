@@ -42,7 +42,7 @@ export interface Client {
   /** Writes what the calls since the last flush have gathered. */
   flush(): void;
   /** Sends an error response, when no response has begun yet, in the form that `accept` prefers. */
-  refuse(fault: Fault, accept: string | null): void;
+  refuse(fault: Fault, accept: string | null, reference: RequestReference): void;
   /** The response cannot be completed. What has come of it is sent, and then it ends so that the client cannot take it for complete. */
   truncate(): void;
   /** The same, but what the client has not taken yet is dropped: it takes nothing, or there is no room to buffer it. */
@@ -57,6 +57,17 @@ export interface Client {
   /** After 101: the bare connection is the tunnel's. */
   takeSocket(): ClientSocket;
 }
+
+/** By what the request of a response can be found in the logs. */
+export interface RequestReference {
+  /** A header line with its CR LF; '': the client is told nothing. */
+  readonly responseLine: string;
+  /** The id in that line; '': none. */
+  readonly shownId: string;
+}
+
+/** The client is told nothing. */
+export const noReference: RequestReference = { responseLine: '', shownId: '' };
 
 export interface ClientSocket {
   readonly socket: Socket;

@@ -120,6 +120,6 @@ describe('a request id', () => {
     expect(JSON.parse(errorBody(noServer, 'application/json', hostile).body.toString())).toMatchObject({
       requestId: hostile,
     });
-    expect(errorBody(noServer, browser, 'x'.repeat(10_000)).body.length).toBeLessThan(2048 + 64);
+    expect(errorBody(noServer, browser, 'x'.repeat(10_000)).body.length).toBeLessThan(2048 + 128);
   });
 });

@@ -3,6 +3,7 @@
  * the rest. It says what the fault says, and nothing about servers, addresses or code.
  */
 import { type Fault, retryAfterOf } from '../../errors.ts';
+import { longestRequestId } from '../../http/request-id.ts';
 import { http } from '../../node-http.ts';
 
 export interface ErrorBody {
@@ -30,16 +31,14 @@ const forms: readonly Form[] = [
 /** An error storm must not cost more than the traffic it replaces: each body is made once. */
 const made = new WeakMap<Fault, Partial<Record<Kind, ErrorBody>>>();
 
-const maxRequestId = 64;
-
 /**
  * `accept` is the request's Accept (several lines joined by commas), null without one. The body is shared: only
- * read it. With a request id, cut to 64 characters, it is made anew. A fault that is not in the registry (a
+ * read it. With a request id it is made anew. A fault that is not in the registry (a
  * status of the user's choice) should be one lasting object.
  */
 export function errorBody(fault: Fault, accept: string | null, requestId = ''): ErrorBody {
   const form = preferredForm(accept);
-  if (requestId !== '') return build(form, fault, requestId.slice(0, maxRequestId));
+  if (requestId !== '') return build(form, fault, requestId.slice(0, longestRequestId));
   let bodies = made.get(fault);
   if (bodies === undefined) made.set(fault, (bodies = {}));
   return (bodies[form.kind] ??= build(form, fault, ''));

@@ -11,7 +11,7 @@ import type { Splice } from '../../http/splice.ts';
 import { counter } from '../../metrics/counters.ts';
 import type { Socket } from '../../net/socket.ts';
 import { logRefusal } from '../refusal.ts';
-import type { Client, ClientSocket } from './client.ts';
+import type { Client, ClientSocket, RequestReference } from './client.ts';
 import type { RequestReader } from './h1-request-reader.ts';
 import { ResponseWriter } from './h1-response-writer.ts';
 import type { ListenerContext } from './listener-context.ts';
@@ -149,12 +149,12 @@ export class H1Client implements Client {
     this.response.flush();
   }
 
-  refuse(fault: Fault, accept: string | null): void {
+  refuse(fault: Fault, accept: string | null, { responseLine, shownId }: RequestReference): void {
     // What is still to come of the body would be read as the next request.
     if (this.reader.state !== 'complete') this.onEarly();
     if (fault.side === 'client') this.response.keepAlive = false;
     if (fault === requestFaults.requestTimeout) this.ending = 'linger-briefly';
-    this.response.sendFault(fault, accept, this.peer.hsts);
+    this.response.sendFault(fault, accept, this.peer.hsts + responseLine, shownId);
   }
 
   /**

@@ -138,9 +138,9 @@ export class ResponseWriter {
     this.flush();
   }
 
-  /** An error response of our own, in the form that `accept` prefers. `lines`: more header lines. */
-  sendFault(fault: Fault, accept: string | null, lines = ''): void {
-    const error = errorBody(fault, accept);
+  /** An error response of our own, in the form that `accept` prefers. `lines`: more header lines. `requestId`: shown in it; '': none. */
+  sendFault(fault: Fault, accept: string | null, lines = '', requestId = ''): void {
+    const error = errorBody(fault, accept, requestId);
     const { body } = error;
     const out = this.batch.of(this.socket);
     const before = out.length;

@@ -18,7 +18,7 @@ import { Name } from '../../http/names.ts';
 import type { Splice } from '../../http/splice.ts';
 import { counter } from '../../metrics/counters.ts';
 import { logRefusal } from '../refusal.ts';
-import type { Client, ClientSocket } from './client.ts';
+import { type Client, type ClientSocket, noReference, type RequestReference } from './client.ts';
 import { writeError } from './h2-error.ts';
 import type { FrameOutput } from './h2-frame-output.ts';
 import { type OutputOwner, StreamOutput } from './h2-stream-output.ts';
@@ -177,7 +177,7 @@ export class H2Client implements Client, StreamUser, OutputOwner {
     if (isMalformed) this.output.dropMalformed();
     else {
       worker.counters.responded(fault.status);
-      this.sendFault(fault, null);
+      this.sendFault(fault, null, noReference);
     }
     logRefusal(worker, this, fault, status, this.request.hasRead ? scratch.head : null, scratch.head.fault === null);
     this.onExchangeEnd();
@@ -239,23 +239,17 @@ export class H2Client implements Client, StreamUser, OutputOwner {
   /** What has gathered leaves when the turn ends. */
   flush(): void {}
 
-  refuse(fault: Fault, accept: string | null): void {
+  refuse(fault: Fault, accept: string | null, reference: RequestReference): void {
     this.countEarly();
-    this.sendFault(fault, accept);
+    this.sendFault(fault, accept, reference);
   }
 
-  private sendFault(fault: Fault, accept: string | null): void {
+  private sendFault(fault: Fault, accept: string | null, { responseLine, shownId }: RequestReference): void {
     const { owner, output, peer, request, sink, stream } = this;
-    this.bytesOut += writeError(fault, {
-      stream,
-      sink,
-      output,
-      date: owner.context.worker.date(),
-      added: peer.hsts,
-      accept,
-      isHead: this.method === Method.head,
-      isGrpc: request.isGrpc,
-    });
+    const date = owner.context.worker.date();
+    const form = { accept, isHead: this.method === Method.head, isGrpc: request.isGrpc };
+    const added = { added: peer.hsts + responseLine, requestId: shownId };
+    this.bytesOut += writeError(fault, { stream, sink, output, date, ...form, ...added });
   }
 
   truncate(): void {

@@ -10,6 +10,7 @@ import { ErrorCode } from '../../http/h2/errors.ts';
 import { clientPreface, FrameType, SettingId } from '../../http/h2/frame.ts';
 import { Splice } from '../../http/splice.ts';
 import { counter, counterRows } from '../../metrics/counters.ts';
+import { noReference } from './client.ts';
 
 const { headers, ping, resetStream, settings, windowUpdate } = FrameType;
 
@@ -315,19 +316,19 @@ describe('refusals', () => {
       );
     const call = (id: number) => request(id, false, 'POST', '/a.B/C', 'content-type: application/grpc');
     send(call(1));
-    last().client.refuse(balancerFaults.noServer, null);
+    last().client.refuse(balancerFaults.noServer, null, noReference);
     last().client.onExchangeEnd();
     const message = 'No server is available at the moment. \\(no-server\\)';
     expect(frames()).toEqual([error('no-server', 14, message), `resetStream 1 ${ErrorCode.noError}`]);
     // The same head again: from the second time on it is not read anew.
     for (const id of [3, 5]) {
       send(call(id));
-      last().client.refuse(serverFaults.responseTimeout, null);
+      last().client.refuse(serverFaults.responseTimeout, null, noReference);
       last().client.onExchangeEnd();
       expect(frames()[0]).toEqual(error('response-timeout', 4, '.*'));
     }
     send(request(7, true, 'GET'));
-    last().client.refuse(balancerFaults.noServer, null);
+    last().client.refuse(balancerFaults.noServer, null, noReference);
     last().client.onExchangeEnd();
     expect(frames()[0]).toMatch(/^headers 7 :status: 503, content-type: text\/plain/);
   });

@@ -16,6 +16,8 @@ export interface ErrorRequest {
   readonly date: string;
   /** More header lines. */
   readonly added: string;
+  /** Shown in the body; '': none. */
+  readonly requestId: string;
   readonly accept: string | null;
   readonly isHead: boolean;
   readonly isGrpc: boolean;
@@ -30,7 +32,7 @@ export function writeError(fault: Fault, request: ErrorRequest): number {
     output.onHead(true);
     return bytes;
   }
-  const error = errorBody(fault, request.accept);
+  const error = errorBody(fault, request.accept, request.requestId);
   const { body } = error;
   const bytes = sink.writeOwnHead(stream, fault.status, errorLines(fault, error, date) + added, false);
   output.onHead(false);
