@@ -95,11 +95,13 @@ async function find(
 
 function describe({ pool, affinity, id, state, server, why, session, copy }: FoundSession): string {
   const known = { table: 'the table', token: 'its token', config: 'the config' };
+  // By the first half of an id the copy itself cannot be found: what the table knows of it.
+  const noted = session?.copied ? `version ${session.version}` : 'none';
   const lines = [
     `${pool} ${id ?? '(no id)'}, recognised by ${affinity}`,
     `  server  ${server ?? 'none yet'}${why === null ? '' : `, as ${known[why]} says`}`,
     `  table   ${state}${session === null ? '' : `, epoch ${session.epoch}, since ${session.born}, seen ${session.seen}`}`,
-    `  copy    ${copy === null ? 'none' : `version ${copy.version}, ${copy.bytes} bytes, until ${copy.expires}`}`,
+    `  copy    ${copy === null ? noted : `version ${copy.version}, ${copy.bytes} bytes, until ${copy.expires}`}`,
   ];
   return `${lines.join('\n')}\n`;
 }

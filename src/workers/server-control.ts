@@ -87,8 +87,8 @@ export class ServerControl {
     return Promise.resolve(views);
   }
 
-  /** Resolves when every worker has applied it. Throws UsageError for a number out of range. */
-  change(pool: string, server: string, edit: ServerEdit): Promise<'done' | 'no-such-server'> {
+  /** Resolves when every worker has applied it. Rejects with UsageError for a number out of range. */
+  async change(pool: string, server: string, edit: ServerEdit): Promise<'done' | 'no-such-server'> {
     checkRange('weight', edit.weight, largestWeight);
     checkRange('maxRequests', edit.maxRequests, largestCap);
     return this.inTurn(async () => {
@@ -106,8 +106,11 @@ export class ServerControl {
     });
   }
 
-  /** Throws UsageError for a name, an address or a number that no config may have, and rejects with it when there is no room for it. */
-  add(pool: string, { name, address, weight, maxRequests }: AddedServer): Promise<'done' | 'no-such-pool' | 'exists'> {
+  /** Rejects with UsageError for a name, an address or a number that no config may have, and when there is no room for it. */
+  async add(
+    pool: string,
+    { name, address, weight, maxRequests }: AddedServer,
+  ): Promise<'done' | 'no-such-pool' | 'exists'> {
     checkRange('weight', weight, largestWeight);
     checkRange('maxRequests', maxRequests, largestCap);
     const parsed = parseServer(address);
