@@ -2,6 +2,7 @@
  * The composition root: it turns the options of a config into a balancer on one event loop, from parts that do not know each
  * other. `workers/` runs one balancer per thread, over shared memory.
  */
+import { randomFillSync } from 'node:crypto';
 import { TokenRings } from '../affinity/token.ts';
 import { noTls, type TlsMaterial } from '../certificates/material.ts';
 import type { LimpetOptions, ListenerOptions, PoolOptions, RouteOptions } from '../config/options.ts';
@@ -87,7 +88,7 @@ export class Balancer {
   private readonly context: WorkerContext;
   private readonly buffers: WriteBuffers;
   private readonly poolTls = new PoolTls();
-  private readonly ids = new RandomIds(randomWords());
+  private readonly ids = new RandomIds((bytes) => void randomFillSync(bytes));
   private readonly pools: PoolSet;
   private readonly listeners: Listeners;
   private ticking: ReturnType<typeof setInterval> | null = null;

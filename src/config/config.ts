@@ -53,7 +53,7 @@ export interface Config {
   readonly requestId?: RequestIdConfig;
   /**
    * Distributed tracing: W3C Trace Context (`traceparent`, `tracestate`) is continued or begun, and spans are exported.
-   * A change takes effect with a restart only. Default: none: the headers of trace context pass like any other.
+   * Default: none: the headers of trace context pass like any other.
    */
   readonly tracing?: TracingConfig;
   /** SIGTERM and SIGINT: nothing new is accepted, and open exchanges are finished. */
@@ -986,8 +986,7 @@ export interface RequestIdConfig {
 }
 
 /**
- * Distributed tracing: W3C Trace Context (`traceparent`, `tracestate`) is continued or begun, and spans are exported. A
- * change takes effect with a restart only.
+ * Distributed tracing: W3C Trace Context (`traceparent`, `tracestate`) is continued or begun, and spans are exported.
  */
 export interface TracingConfig {
   /**
@@ -1001,16 +1000,16 @@ export interface TracingConfig {
    */
   readonly sample?: Numeric;
   /**
-   * Spans of sampled traces go to a collector by OTLP. It needs the packages `@opentelemetry/api`,
-   * `@opentelemetry/resources` and `@opentelemetry/exporter-trace-otlp-http`. Default: none: trace context is passed
-   * on, and nothing is exported.
+   * Spans of sampled traces go to a collector by OTLP. A change takes effect with a restart only. It needs the packages
+   * `@opentelemetry/api`, `@opentelemetry/resources` and `@opentelemetry/exporter-trace-otlp-http`. Default: none:
+   * trace context is passed on, and nothing is exported.
    */
   readonly export?: TracingExportConfig;
 }
 
 /**
- * Spans of sampled traces go to a collector by OTLP. It needs the packages `@opentelemetry/api`,
- * `@opentelemetry/resources` and `@opentelemetry/exporter-trace-otlp-http`.
+ * Spans of sampled traces go to a collector by OTLP. A change takes effect with a restart only. It needs the packages
+ * `@opentelemetry/api`, `@opentelemetry/resources` and `@opentelemetry/exporter-trace-otlp-http`.
  */
 export interface TracingExportConfig {
   /**

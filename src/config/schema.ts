@@ -289,7 +289,7 @@ export const configSchema = map(
     tracing: open(
       tracingSchema,
       'none: the headers of trace context pass like any other',
-      'Distributed tracing: W3C Trace Context (`traceparent`, `tracestate`) is continued or begun, and spans are exported. A change takes effect with a restart only.',
+      'Distributed tracing: W3C Trace Context (`traceparent`, `tracestate`) is continued or begun, and spans are exported.',
     ),
     shutdown: field(
       map({

@@ -101,6 +101,6 @@ export const tracingSchema = map({
   export: open(
     exportSchema,
     'none: trace context is passed on, and nothing is exported',
-    'Spans of sampled traces go to a collector by OTLP. It needs the packages `@opentelemetry/api`, `@opentelemetry/resources` and `@opentelemetry/exporter-trace-otlp-http`.',
+    'Spans of sampled traces go to a collector by OTLP. A change takes effect with a restart only. It needs the packages `@opentelemetry/api`, `@opentelemetry/resources` and `@opentelemetry/exporter-trace-otlp-http`.',
   ),
 }).transform((filled): TracingOptions => ({ ...filled, export: filled.export ?? null }));

@@ -1,7 +1,7 @@
 /** The request id and the trace of a request: what servers and clients get of it, and what is recorded. */
+import { randomFillSync } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { stageBalancer } from '../../test/support/stage-balancer.ts';
-import { randomWords } from '../shared/random-words.ts';
 import { RandomIds } from '../tracing/ids.ts';
 import type { ExchangeTrace } from '../tracing/record.ts';
 import type { Acceptance, RequestTracing } from './request-tracing.ts';
@@ -35,7 +35,7 @@ function stage({
   const tracing: RequestTracing = {
     requestId: only === 'context' ? null : { header: 'X-Request-Id', lower: 'x-request-id', accept, respond },
     context: only === 'requestId' ? null : { accept, sample },
-    ids: new RandomIds(randomWords()),
+    ids: new RandomIds(randomFillSync),
     sink: { add: (trace) => void traces.push(trace) },
   };
   const balancer = stageBalancer({ affinity: 'none', balance: 'round-robin', ...pool }, servers, {

@@ -1,9 +1,9 @@
+import { randomFillSync } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { randomWords } from '../shared/random-words.ts';
 import { isSampled, RandomIds } from './ids.ts';
 
 test('ids are hex digits, of which none comes twice', () => {
-  const ids = new RandomIds(randomWords());
+  const ids = new RandomIds(randomFillSync);
   const all = new Set<string>();
   for (let i = 0; i < 5000; i++) {
     const [long, short] = [ids.long(), ids.short()];
@@ -15,14 +15,14 @@ test('ids are hex digits, of which none comes twice', () => {
 });
 
 test('an id is never all zeros, which means none', () => {
-  let draws = 0;
-  const ids = new RandomIds((words) => words.fill(draws++ === 0 ? 0 : 10));
-  expect(ids.long()).toBe('0000000a'.repeat(4));
-  expect(draws).toBe(2);
+  let fills = 0;
+  const ids = new RandomIds((bytes) => void bytes.fill(fills++ === 0 ? 0 : 10));
+  expect(ids.long()).toBe('0a'.repeat(16));
+  expect(fills).toBe(2);
 });
 
 test('the share of sampled traces is the one that was asked for, by the id alone', () => {
-  const ids = new RandomIds(randomWords());
+  const ids = new RandomIds(randomFillSync);
   const traces = Array.from({ length: 20_000 }, () => ids.long());
   const sampled = (share: number) => traces.filter((id) => isSampled(id, share)).length;
   expect(sampled(0)).toBe(0);

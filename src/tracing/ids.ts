@@ -1,35 +1,42 @@
-/** Ids of requests, traces and spans: random words as lower-case hex digits. 128 random bits are unique over all workers, and nobody can guess one. */
+/**
+ * Ids of requests, traces and spans: random bytes as lower-case hex digits, drawn from the system a page at a time. 128 random bits are unique
+ * over all workers, and nobody can guess one.
+ */
 
-/** Fills an array with random words. */
-export type RandomWords = (words: Uint32Array) => void;
+/** Fills an array with bytes that nobody can guess. */
+export type RandomFill = (bytes: Uint8Array) => void;
 
+const pageBytes = 4096;
 const allZero = /^0+$/;
 
 export class RandomIds {
-  private readonly random: RandomWords;
-  private readonly four = new Uint32Array(4);
-  private readonly two = new Uint32Array(2);
+  private readonly fill: RandomFill;
+  private readonly page = Buffer.alloc(pageBytes);
+  private next = pageBytes;
 
-  constructor(random: RandomWords) {
-    this.random = random;
+  constructor(fill: RandomFill) {
+    this.fill = fill;
   }
 
   /** 32 digits, not all of them 0: for traces and requests. */
   long(): string {
-    return this.draw(this.four);
+    return this.draw(16);
   }
 
   /** 16 digits, not all of them 0: for spans. */
   short(): string {
-    return this.draw(this.two);
+    return this.draw(8);
   }
 
-  private draw(words: Uint32Array): string {
+  private draw(bytes: number): string {
     let id = '';
     do {
-      this.random(words);
-      id = '';
-      for (const word of words) id += word.toString(16).padStart(8, '0');
+      if (this.next + bytes > pageBytes) {
+        this.fill(this.page);
+        this.next = 0;
+      }
+      id = this.page.toString('hex', this.next, this.next + bytes);
+      this.next += bytes;
     } while (allZero.test(id));
     return id;
   }

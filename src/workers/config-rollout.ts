@@ -11,7 +11,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { LoadedCertificates } from '../certificates/load.ts';
 import { noTls, type TlsMaterial } from '../certificates/material.ts';
-import type { LimpetOptions, ListenerOptions } from '../config/options.ts';
+import type { LimpetOptions, ListenerOptions, TraceExportOptions } from '../config/options.ts';
 import type { Names } from '../discovery/names.ts';
 import { resolveServers } from '../discovery/servers.ts';
 import { codeOf } from '../errors.ts';
@@ -65,6 +65,8 @@ export class ConfigRollout {
   private readonly deps: ConfigRolloutDependencies;
   /** The config as it was given, without a generated key. */
   private given: LimpetOptions;
+  /** The exporter of spans is made at the start. */
+  private readonly startedExport: TraceExportOptions | null;
   private material: TlsMaterial = noTls;
   /** The same with keys. */
   private configured: LimpetOptions;
@@ -80,6 +82,7 @@ export class ConfigRollout {
   constructor(options: LimpetOptions, deps: ConfigRolloutDependencies) {
     this.deps = deps;
     this.given = options;
+    this.startedExport = options.tracing?.export ?? null;
     this.configured = this.withKeys(options);
     this.resolved = this.configured;
   }
@@ -265,7 +268,8 @@ export class ConfigRollout {
 
   /** What the process is built on stays as it was at the start. */
   private withFixedFields(options: LimpetOptions): LimpetOptions {
-    const { workers, table, stateDir, log, tracing, sessions, admin } = this.resolved;
+    const { workers, table, stateDir, log, sessions, admin } = this.resolved;
+    const tracing = options.tracing && { ...options.tracing, export: this.startedExport };
     return { ...options, workers, table, stateDir, log, tracing, sessions, admin };
   }
 

@@ -180,12 +180,17 @@ describe.each(runtimes)('tracing on %s', (runtime) => {
     }
   });
 
-  test('what has not been sent yet is, when Limpet ends', async () => {
+  test('the share changes with a reload, and what has not been sent yet is when Limpet ends', async () => {
     await using collector = await startCollector();
     await using origin = await httpOrigin('a');
     const { endpoint } = collector;
-    const config = { ...configFor([origin], stateless), tracing: { export: { endpoint, interval: '1h' } } };
-    await using limpet = await startLimpet(runtime, { config });
+    const config = (sample: number) => ({
+      ...configFor([origin], stateless),
+      tracing: { sample, export: { endpoint, interval: '1h' } },
+    });
+    await using limpet = await startLimpet(runtime, { config: config(0) });
+    await ask(limpet.url);
+    await limpet.reload(config(1));
     for (let i = 0; i < 5; i++) await ask(limpet.url);
     expect(collector.spans).toEqual([]);
     expect((await limpet.stop()).code).toBe(0);
