@@ -87,6 +87,7 @@ export function createPool(options: PoolOptions, deps: PoolDependencies): Pool {
     table: shared.table,
     copies: createReplication(options, fleet, { ...deps, ...shared, clock, events }),
     shouldRebalance: (owner) => rebalancer.shouldRebalance(owner),
+    evensOut: (from, to) => rebalancer.evensOut(from, to),
     choose: (key, excluded) => {
       if (fleet.snapshot.panic) shared.counters.add(counter.panic_choices);
       return chooser.choose(key, excluded);

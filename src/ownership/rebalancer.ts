@@ -17,7 +17,7 @@ export interface RebalanceSettings {
 export class Rebalancer {
   private readonly settings: RebalanceSettings;
   private readonly fleet: Fleet;
-  private readonly table: SessionTable;
+  private readonly table: Pick<SessionTable, 'count'>;
   private readonly now: () => number;
   /** Of this second: how many sessions may still move, and the fair share of a server for each unit of its weight. */
   private second = 0;
@@ -27,21 +27,30 @@ export class Rebalancer {
   private full: readonly Server[] = [];
 
   /** `now` in Unix seconds. */
-  constructor(settings: RebalanceSettings, fleet: Fleet, table: SessionTable, now: () => number) {
+  constructor(settings: RebalanceSettings, fleet: Fleet, table: Pick<SessionTable, 'count'>, now: () => number) {
     this.settings = settings;
     this.fleet = fleet;
     this.table = table;
     this.now = now;
   }
 
-  /** A session of that server should leave, and is counted as gone: to another one than the servers returned. null: it stays. */
+  /** A session of that server should leave, for another one than the servers returned, if `evensOut`. null: it stays. */
   shouldRebalance(server: Server): readonly Server[] | null {
     const { skew } = this.settings;
     if (skew === 0) return null;
     this.turn();
-    if (this.left === 0 || this.table.count(server.slot) <= skew * this.fair * server.weight) return null;
+    return this.left > 0 && this.table.count(server.slot) > skew * this.fair * server.weight ? this.full : null;
+  }
+
+  /**
+   * Whether the two have more even shares when a session leaves `from` for `to`; then it is counted as gone. What `shouldRebalance` knows is
+   * up to a second old: without this, sessions would go to and fro until it is known better.
+   */
+  evensOut(from: Server, to: Server): boolean {
+    const { table } = this;
+    if ((table.count(to.slot) + 0.5) * from.weight >= (table.count(from.slot) - 0.5) * to.weight) return false;
     this.left--;
-    return this.full;
+    return true;
   }
 
   /** Counts once a second: in between no more than `rate` sessions can have moved. */
@@ -50,13 +59,12 @@ export class Rebalancer {
     if (now === this.second) return;
     this.second = now;
     this.left = this.settings.rate;
-    const { up } = this.fleet.snapshot;
+    const { all, up } = this.fleet.snapshot;
     let sessions = 0;
     let weight = 0;
-    for (const server of up) {
-      sessions += this.table.count(server.slot);
-      weight += server.weight;
-    }
+    // Those of servers that are drained or down come to the others.
+    for (const server of all) sessions += this.table.count(server.slot);
+    for (const server of up) weight += server.weight;
     // With less than one session for each unit of weight, a single session more is no skew.
     this.fair = weight === 0 ? Number.POSITIVE_INFINITY : Math.max(1, sessions / weight);
     this.full = up.filter((server) => this.table.count(server.slot) >= this.fair * server.weight);

@@ -27,6 +27,8 @@ interface Changes {
   readonly isStale?: boolean;
   /** Names of servers that take no sessions from others, because the owner has too many; null: it has not. */
   readonly closed?: readonly string[] | null;
+  /** A move from it would make the shares more even. */
+  readonly evens?: boolean;
 }
 
 /** Servers a and b with room for one request each; `put` gives the session of these tests to a, with a copy. */
@@ -36,6 +38,7 @@ function stage({
   mayMove = true,
   isStale = false,
   closed = null,
+  evens = true,
 }: Changes = {}) {
   const load = new Load(Load.create(4, 1), 4, 0);
   const [a, b] = ['a', 'b'].map((name, i) => {
@@ -60,6 +63,7 @@ function stage({
       chooseSubstitute: choose,
       lacksRoom: () => true,
       shouldRebalance: () => closed && [a, b].filter(({ name }) => closed.includes(name)),
+      evensOut: () => evens,
     },
     owners,
     claims,
@@ -147,10 +151,11 @@ describe('a session leaves an owner that is up', () => {
   });
 
   test.each([
-    ['that has too many', ['a'], 'b'],
-    ['but not for one that has its share', ['a', 'b'], 'a'],
-  ])('%s', (_, closed, expected) => {
-    const { put, request, place } = stage({ closed });
+    ['that has too many', ['a'], true, 'b'],
+    ['but not for one that has its share', ['a', 'b'], true, 'a'],
+    ['but not for one that would have too many then', ['a'], false, 'a'],
+  ])('%s', (_, closed, evens, expected) => {
+    const { put, request, place } = stage({ closed, evens });
     put();
     const { server, moved } = place(request());
     expect([server?.name, moved]).toEqual([expected, expected === 'b']);

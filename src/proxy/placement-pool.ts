@@ -27,6 +27,8 @@ export interface ServerChoice {
   lacksRoom(excluded: Excluded): boolean;
   /** One session should leave that owner now, for any server but these; null: it stays. */
   shouldRebalance(owner: Server): readonly Server[] | null;
+  /** That session has another owner from now on, if this makes the shares of the two more even. */
+  evensOut(from: Server, to: Server): boolean;
 }
 
 export interface PlacementPool {

@@ -29,6 +29,7 @@ function stage(whenOwnerFull: PoolSettings['whenOwnerFull'], secondFull = false)
     whenOwnerFails: [],
     copies: null,
     shouldRebalance: () => null,
+    evensOut: () => false,
     table: SessionTable.create({ capacity: 1000 }),
     choose: withRoom,
     chooseSubstitute: withRoom,

@@ -77,22 +77,14 @@ export class Placement {
       this.announce(session);
       return;
     }
-    const closed = mayMove(pool, session) ? closedToLeaver(pool, owner) : null;
-    if (closed !== null) this.moveFromOwner(pool, session, closed, excluded, now);
+    const other = mayMove(pool, session) ? betterOwner(pool, session, owner, excluded) : undefined;
+    if (other !== undefined) this.moveFromOwner(pool, session, other, excluded, now);
     else if (!owner.hasRoom) this.passFullOwner(pool, session, excluded, now);
   }
 
-  /** The owner is up, but the session should leave it, for another server than those of `closed`. It stays if it cannot. */
-  private moveFromOwner(
-    pool: PlacementPool,
-    session: Session,
-    closed: readonly Server[],
-    excluded: Excluded,
-    now: number,
-  ): void {
-    const without = closed.length === 0 ? excluded : [...closed, ...(excluded ?? [])];
-    const other = pool.parts.choose(session.recognition.key, without);
-    if (other === undefined || other === this.server) return;
+  /** The owner is up, but the session should leave it for `other`. It stays if it cannot. */
+  private moveFromOwner(pool: PlacementPool, session: Session, other: Server, excluded: Excluded, now: number): void {
+    if (other === this.server) return;
     const owner = pool.claims.move(session, other, now);
     if (owner === null) return;
     this.moved = owner === other;
@@ -115,7 +107,8 @@ export class Placement {
     const { whenOwnerFull } = pool.settings;
     const { hasId, key } = session.recognition;
     if (whenOwnerFull === 'rebind' && hasId && pool.replicator !== null) {
-      if (mayMove(pool, session)) this.moveFromOwner(pool, session, [], excluded, now);
+      const other = mayMove(pool, session) ? pool.parts.choose(key, excluded) : undefined;
+      if (other !== undefined) this.moveFromOwner(pool, session, other, excluded, now);
       return;
     }
     if (whenOwnerFull === 'reject') {
@@ -197,14 +190,19 @@ function isUsable(pool: PlacementPool, server: Server | undefined, excluded: Exc
   return server !== undefined && pool.isUsable(server) && excluded?.includes(server) !== true;
 }
 
-/**
- * Whether sessions should leave that owner, because it is draining or has too many of them: the servers to which they must not go,
- * because these have their share. null: its sessions stay.
- */
-function closedToLeaver({ parts }: PlacementPool, owner: Server): readonly Server[] | null {
-  if (owner.state !== 'draining') return parts.shouldRebalance(owner);
+/** Where the session should go from that owner, because it is draining or has too many sessions. undefined: it stays. */
+function betterOwner(
+  { parts }: PlacementPool,
+  { recognition: { key } }: SessionView,
+  owner: Server,
+  excluded: Excluded,
+): Server | undefined {
   // With a stale view: the owner may be ready again.
-  return parts.configVersion.isStale ? null : [];
+  if (owner.state === 'draining') return parts.configVersion.isStale ? undefined : parts.choose(key, excluded);
+  const full = parts.shouldRebalance(owner);
+  if (full === null) return undefined;
+  const other = parts.choose(key, full.length === 0 ? excluded : [...full, ...(excluded ?? [])]);
+  return other !== undefined && parts.evensOut(owner, other) ? other : undefined;
 }
 
 /** The session has a provisional owner that has taken no request: it returns to its former owner if that is usable. */
