@@ -2,6 +2,7 @@
 
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import type { Server as SecureServer } from 'node:https';
 import { isIP } from 'node:net';
 import { dirname } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
@@ -58,9 +59,13 @@ export async function listenHttp(
       address.kind === 'unix'
         ? `unix:${address.path}`
         : `${pair === null ? 'http' : 'https'}://${formatAddress({ ...address, host: address.host || '127.0.0.1', port })}`,
-    // Bun's servers of node:https cannot be given another certificate, so a new one takes the place of the old one: in one turn of the
-    // event loop, so that nobody is refused.
     usePair: async (next) => {
+      if ('setSecureContext' in server) {
+        (server as SecureServer).setSecureContext(rulesFor(next));
+        return;
+      }
+      // Bun has no such function. It binds in the turn in which it is told to, so nobody is refused in between. (Node looks the host up
+      // first, which takes a turn.)
       const old = server;
       former.add(old);
       old.close(() => former.delete(old));
@@ -84,9 +89,11 @@ export async function listenHttp(
 function createServer(pair: CertificatePair | null, onRequest: RequestListener): Server {
   const options = { keepAliveTimeout: 65_000 };
   if (pair === null) return http.createServer(options, onRequest);
-  const { cert, key } = pair;
-  const rules = { cert, key, minVersion: 'TLSv1.2', ciphers: defaultCiphers } as const;
-  return loadHttps().createServer({ ...options, ...rules }, onRequest);
+  return loadHttps().createServer({ ...options, ...rulesFor(pair) }, onRequest);
+}
+
+function rulesFor({ cert, key }: CertificatePair) {
+  return { cert, key, minVersion: 'TLSv1.2', ciphers: defaultCiphers } as const;
 }
 
 /** Rejects with the system's error. */
