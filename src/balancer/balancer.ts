@@ -19,6 +19,7 @@ import { type FindRoute, ListenerContext } from '../proxy/client/listener-contex
 import type { DebugLog } from '../proxy/debug-log.ts';
 import { HttpsRedirect } from '../proxy/https-redirect.ts';
 import type { PoolParts } from '../proxy/pool.ts';
+import { Probes } from '../proxy/probes.ts';
 import type { RequestTracing } from '../proxy/request-tracing.ts';
 import { createRouter, isForListener } from '../proxy/router.ts';
 import { PoolContext } from '../proxy/server/pool-context.ts';
@@ -113,10 +114,12 @@ export class Balancer {
       shared,
       contextFor: (listener) => {
         const [route, redirect] = [this.createRoute(listener), this.createRedirect(listener)];
-        return new ListenerContext(this.context, this.buffers, listener.limits, route, redirect, this.createReserved());
+        const [reserved, probes] = [this.createReserved(), this.createProbes(listener)];
+        return new ListenerContext(this.context, this.buffers, listener.limits, route, redirect, reserved, probes);
       },
       routeFor: (listener) => this.createRoute(listener),
       redirectFor: (listener) => this.createRedirect(listener),
+      probesFor: (listener) => this.createProbes(listener),
       reserved: () => this.createReserved(),
     });
   }
@@ -283,6 +286,16 @@ export class Balancer {
     if (redirect === null) return null;
     const exempt = this.routerOf(({ listeners }) => listeners.includes(formatAddress(address)));
     return new HttpsRedirect(exempt, () => redirect.port || this.securePort(address));
+  }
+
+  private createProbes({ probes }: ListenerOptions): Probes | null {
+    if (probes === null) return null;
+    const { context } = this;
+    const { probeVerdict } = this.deps.shared;
+    return new Probes(probes, {
+      live: () => probeVerdict.live(context.seconds()),
+      ready: () => probeVerdict.ready(context.seconds()),
+    });
   }
 
   /** Servers do not know by which listener a request came, so the names of one hold for all. What is accepted of a client is written anew. */

@@ -24,6 +24,7 @@ import { TlsHandshake } from '../proxy/client/tls-handshake.ts';
 import { ExchangePool } from '../proxy/exchange-pool.ts';
 import type { HttpsRedirect } from '../proxy/https-redirect.ts';
 import { IndexedSet } from '../proxy/indexed-set.ts';
+import type { Probes } from '../proxy/probes.ts';
 import type { Shared } from '../shared/memory.ts';
 
 /** This many connections beyond the limit are answered with 503 at one time; more are reset. Fewer when descriptors run short. */
@@ -123,12 +124,18 @@ export class Listener {
     this.settings = this.settingsOf(options);
   }
 
-  /** From now on requests find their pool by this function, or are redirected, on old connections too. */
-  reroute(route: FindRoute, redirect: HttpsRedirect | null, reserved: ReservedHeaders | null): void {
+  /** From now on requests find their pool by this function, or are redirected or answered as probes, on old connections too. */
+  reroute(
+    route: FindRoute,
+    redirect: HttpsRedirect | null,
+    reserved: ReservedHeaders | null,
+    probes: Probes | null,
+  ): void {
     for (const context of this.contexts) {
       context.route = route;
       context.redirect = redirect;
       context.reserved = reserved;
+      context.probes = probes;
     }
   }
 

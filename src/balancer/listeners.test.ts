@@ -45,6 +45,7 @@ function stage(...ports: readonly number[]) {
       return () => null;
     },
     redirectFor: () => null,
+    probesFor: () => null,
     reserved: () => null,
   });
   /** Opens these ports, and uses them; the system binds the port that is asked for. */

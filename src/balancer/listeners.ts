@@ -11,6 +11,7 @@ import { type Address, formatAddress, type Net } from '../net/socket.ts';
 import type { ServerTls } from '../net/tls.ts';
 import type { FindRoute, ListenerContext } from '../proxy/client/listener-context.ts';
 import type { HttpsRedirect } from '../proxy/https-redirect.ts';
+import type { Probes } from '../proxy/probes.ts';
 import type { Shared } from '../shared/memory.ts';
 import { pairInOrder } from '../shared/pair-in-order.ts';
 import { listenerName, type Numbers } from '../shared/slots.ts';
@@ -25,6 +26,7 @@ export interface ListenersDependencies {
   readonly contextFor: (options: ListenerOptions) => ListenerContext;
   readonly routeFor: (options: ListenerOptions) => FindRoute;
   readonly redirectFor: (options: ListenerOptions) => HttpsRedirect | null;
+  readonly probesFor: (options: ListenerOptions) => Probes | null;
   readonly reserved: () => ReservedHeaders | null;
 }
 
@@ -110,10 +112,12 @@ export class Listeners {
     for (const [i, options] of all.entries()) {
       if (!isDeepStrictEqual(options, paired[i]?.options)) paired[i]?.change(options, this.deps.contextFor(options));
     }
-    const { routeFor, redirectFor } = this.deps;
+    const { routeFor, redirectFor, probesFor } = this.deps;
     const reserved = this.deps.reserved();
-    for (const listener of [...listeners, ...this.closing])
-      listener.reroute(routeFor(listener.options), redirectFor(listener.options), reserved);
+    for (const listener of [...listeners, ...this.closing]) {
+      const { options } = listener;
+      listener.reroute(routeFor(options), redirectFor(options), reserved, probesFor(options));
+    }
   }
 
   /** New handshakes have these certificates; open connections stay. Throws when the runtime refuses one of them. */

@@ -116,6 +116,11 @@ export interface ListenerConfig {
    * Sent over TLS only. Default: none.
    */
   readonly hsts?: Time | ListenerHstsConfig;
+  /**
+   * Paths on which GET and HEAD tell load balancers and orchestrators whether Limpet works. They go before all routes
+   * and `redirect`, to no server, and are not in the access log. Default: none.
+   */
+  readonly probes?: ListenerProbesConfig;
   /** Several processes share the port (`SO_REUSEPORT`). Default: `false`. */
   readonly reusePort?: Flag;
   /** Kernel queue of connections not accepted yet. Bun decides by itself. From 1 to 65,535. Default: `511`. */
@@ -223,6 +228,20 @@ export interface ListenerHstsConfig {
    * `false`.
    */
   readonly preload?: Flag;
+}
+
+/**
+ * Paths on which GET and HEAD tell load balancers and orchestrators whether Limpet works. They go before all routes and
+ * `redirect`, to no server, and are not in the access log.
+ */
+export interface ListenerProbesConfig {
+  /** Answered with 200 while the event loop of every worker turns, else with 503. Default: none. */
+  readonly live?: string;
+  /**
+   * Answered with 200 when it is live, a worker listens, the store answers, and each pool has a server that takes new
+   * sessions (those with `countsForReadiness: false` excepted); else with 503. Default: none.
+   */
+  readonly ready?: string;
 }
 
 /** What a client may send. */
@@ -402,6 +421,11 @@ export interface PoolConfig {
    * from=NAME`, for servers that do not speak the session protocol. Default: `false`.
    */
   readonly notifyMoves?: Flag;
+  /**
+   * The balancer is ready (`/readyz`, `probes`) only while this pool has a server that takes new sessions. `false`:
+   * also without. Default: `true`.
+   */
+  readonly countsForReadiness?: Flag;
   /** What becomes of the WebSockets and streams of a server that is drained. */
   readonly drain?: PoolDrainConfig;
 }

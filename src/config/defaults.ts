@@ -71,6 +71,7 @@ export const defaults = deepFreeze({
     rebalance: { skew: 0, rate: 10 },
     drain: { grace: 30 * second, deadline: 0 },
     notifyMoves: false,
+    countsForReadiness: true,
   },
   server: { weight: 1, maxRequests: 0 },
   resolve: 'any',

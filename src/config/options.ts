@@ -192,6 +192,8 @@ export interface ListenerOptions {
   readonly redirect: { readonly port: number } | null;
   /** Strict-Transport-Security of responses over TLS; null: none is added. */
   readonly hsts: HstsOptions | null;
+  /** Paths on which liveness and readiness are told; null: on none. */
+  readonly probes: { readonly live: string | null; readonly ready: string | null } | null;
   readonly reusePort: boolean;
   readonly backlog: number;
   /** Addresses and CIDR blocks of proxies whose X-Forwarded-* and Forwarded are accepted. */
@@ -336,6 +338,8 @@ export interface PoolOptions {
   readonly drain: { readonly grace: number; readonly deadline: number };
   /** Servers are told of sessions that come from another server (`Limpet-Affinity`). */
   readonly notifyMoves: boolean;
+  /** The balancer is ready only while this pool has a server that takes new sessions. */
+  readonly countsForReadiness: boolean;
 }
 
 /** A program beside each server that says what it wants (health/agent.ts). */

@@ -231,5 +231,10 @@ export const poolSchema = map({
     pool.notifyMoves,
     'The first request of a session at a server that takes over from another one has `Limpet-Affinity: reason=rebind; from=NAME`, for servers that do not speak the session protocol.',
   ),
+  countsForReadiness: field(
+    flag(),
+    pool.countsForReadiness,
+    'The balancer is ready (`/readyz`, `probes`) only while this pool has a server that takes new sessions. `false`: also without.',
+  ),
   drain: field(drainSchema, {}, 'What becomes of the WebSockets and streams of a server that is drained.'),
 });

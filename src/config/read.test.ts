@@ -359,6 +359,7 @@ describe('what is written becomes', () => {
       rebalance: { skew: 0, rate: 10 },
       drain: { grace: 30_000, deadline: 0 },
       notifyMoves: false,
+      countsForReadiness: true,
       whenOwnerFails: { action: 'rebind' },
       whenOwnerFull: 'queue',
       health: {

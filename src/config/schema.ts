@@ -11,6 +11,7 @@ import { keyForm, parseKey } from './keys.ts';
 import { logSchema } from './log-schema.ts';
 import type { ListenerOptions, RouteOptions } from './options.ts';
 import { poolSchema } from './pool-schema.ts';
+import { probesSchema } from './probes-schema.ts';
 import { resolverSchema } from './resolver-schema.ts';
 import { adminSchema, sessionsSchema } from './sessions-schema.ts';
 import { hstsSchema, listenerTlsSchema } from './tls-schema.ts';
@@ -139,6 +140,11 @@ const listenerSchema = map({
     'none',
     'Browsers that have been here by HTTPS use nothing else for this long (`Strict-Transport-Security`), such as `1y`. Sent over TLS only.',
   ),
+  probes: open(
+    probesSchema,
+    'none',
+    'Paths on which GET and HEAD tell load balancers and orchestrators whether Limpet works. They go before all routes and `redirect`, to no server, and are not in the access log.',
+  ),
   reusePort: field(flag(), listener.reusePort, 'Several processes share the port (`SO_REUSEPORT`).'),
   backlog: field(
     whole(1, 65_535),
@@ -163,12 +169,13 @@ const listenerSchema = map({
   limits: field(limitsSchema, {}, 'What a client may send.'),
   timeouts: field(timeoutsSchema, {}, 'How long a client may take.'),
 }).transform(
-  ({ protocols, tls = null, redirect = null, hsts = null, ...rest }): ListenerOptions => ({
+  ({ protocols, tls = null, redirect = null, hsts = null, probes = null, ...rest }): ListenerOptions => ({
     ...rest,
     protocols: protocols ?? (tls === null ? ['h1'] : ['h2', 'h1']),
     tls,
     redirect,
     hsts,
+    probes,
   }),
 );
 

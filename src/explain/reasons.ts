@@ -155,7 +155,7 @@ function whenFails(findings: Findings): string {
 function refusal(findings: Findings): string {
   const { fault, location, pool, recognised } = findings;
   if (location !== null) return `the listener redirects what comes over plain HTTP, to ${location}`;
-  if (fault === null) return 'no server was asked';
+  if (fault === null) return 'it is a path in probes of the listener: the balancer answers by itself whether it works';
   if (fault.code === balancerFaults.ownerDown.code) return `${failed(findings)} and ${whenFails(findings)}`;
   if (fault.code === balancerFaults.noRoute.code) return 'no route matches host, path, method and extension';
   if (fault.code === balancerFaults.noServer.code) return `no server of the pool ${pool?.name} is usable`;

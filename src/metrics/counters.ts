@@ -45,6 +45,11 @@ const table = [
   ],
   ['sessions_rotated', 'counter', 'Sessions that go on under another id.'],
   ['sessions_evicted', 'counter', 'Sessions forgotten before their time because the table was full.'],
+  [
+    'probes',
+    'counter',
+    'Requests that were liveness or readiness probes of a listener (`probes`), and went to no server.',
+  ],
   ['workers_replaced', 'counter', 'Worker threads that failed, and were started anew.'],
   ['reloads', 'counter', 'Configs taken over while running.'],
   ['clock_steps', 'counter', "Steps of the machine's clock. Sessions are timed by a clock that does not step."],

@@ -81,6 +81,8 @@ export class AccessRecord implements ExchangeRecord {
   /** The response told the client of its session. */
   bound = false;
   failure: Fault | null = null;
+  /** It gets no line in the access log. */
+  isProbe = false;
 
   /** Slot of `server`; 0: none was tried. */
   private slot = 0;
@@ -203,7 +205,8 @@ export class AccessRecord implements ExchangeRecord {
     if (this.slot !== 0) this.addTo(this.slot, this.serverStatus, worker);
     this.requestFlag = requestFlags[request]!;
     this.responseFlag = responseFlags[response]!;
-    if (accessLog === null) return;
+    if (this.isProbe) counters.add(counter.probes);
+    if (accessLog === null || this.isProbe) return;
     this.pool = pool?.settings.name ?? '';
     this.session = recognition.sid0 === 0 && recognition.sid1 === 0 ? '' : formatTag(tagOf(recognition));
     this.epoch = session.epoch;

@@ -70,23 +70,22 @@ export class Exchange implements RequestHandler, LocateListener, AttemptListener
     this.route(head);
   }
 
-  /** 2. Which pool serves it, and who sends it? Without a route the exchange is over. */
+  /** 2. Which pool serves it, and who sends it? Without a route the balancer answers by itself, or refuses, and the exchange is over. */
   private route(head: RequestHead): void {
-    const redirect = this.request.clientSecure ? null : this.context.redirect;
-    const route = redirect === null ? this.context.route(head) : redirect.exempt(head);
+    const { context, record, request } = this;
+    record.isProbe = context.probes?.has(head) === true;
+    const redirect = request.clientSecure ? null : context.redirect;
+    const route = record.isProbe ? null : redirect === null ? context.route(head) : redirect.exempt(head);
     this.binding.begin();
     this.isRouted = route !== null;
     if (route === null) {
-      const status = redirect?.answer(head, this.request, this.context.buffers.responseEdit);
+      const status = (record.isProbe ? context.probes : redirect)?.answer(head, request, context.buffers.responseEdit);
       if (typeof status !== 'number') this.refused(status ?? balancerFaults.noRoute);
-      else {
-        // The balancer has answered by itself.
-        this.record.responded(status, this.worker);
-        this.completed();
-      }
+      else record.responded(status, this.worker);
+      if (typeof status === 'number') this.completed();
       return;
     }
-    this.request.routeTo(route.pool);
+    request.routeTo(route.pool);
     this.binding.recognise(head, route.affinity);
   }
 
@@ -201,7 +200,7 @@ export class Exchange implements RequestHandler, LocateListener, AttemptListener
 
   /** 8. Over: counted, logged, and free for another request. Nothing may touch it after this. */
   completed(): void {
-    const { binding, request, worker } = this;
+    const { binding, record, request, worker } = this;
     const { client } = request;
     const { session } = binding;
     if (this.isRouted) {
@@ -211,8 +210,9 @@ export class Exchange implements RequestHandler, LocateListener, AttemptListener
     }
     this.relay.end();
     this.timer.end();
-    this.record.complete(this.isRouted ? request.pool : null, session, client, worker);
-    if (request.trace.isOn) request.trace.finish(this.record, this.isRouted ? request.pool : null, session);
+    record.complete(this.isRouted ? request.pool : null, session, client, worker);
+    if (request.trace.isOn && !record.isProbe)
+      request.trace.finish(record, this.isRouted ? request.pool : null, session);
     request.end();
     this.giveBack(this);
     client.onExchangeEnd();

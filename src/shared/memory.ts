@@ -7,6 +7,7 @@ import { maxServers } from '../table/layout.ts';
 import { SessionTable } from '../table/table.ts';
 import { SteadyClock } from '../time/steady.ts';
 import { ConfigVersion } from './config-version.ts';
+import { ProbeVerdict } from './probe-verdict.ts';
 
 /** The servers, pools and listeners that can have a slot at one time, plus slot 0, which nobody has. */
 const slots = maxServers + 1;
@@ -20,6 +21,7 @@ export interface SharedBuffers {
   readonly stats: readonly SharedArrayBuffer[];
   readonly configVersion: SharedArrayBuffer;
   readonly descriptors: SharedArrayBuffer;
+  readonly probeVerdict: SharedArrayBuffer;
   /** The clock that all threads share (time/steady.ts). */
   readonly clock: SharedArrayBuffer;
 }
@@ -32,6 +34,7 @@ export interface Shared {
   readonly stats: ExchangeStats;
   readonly configVersion: ConfigVersion;
   readonly descriptors: Descriptors;
+  readonly probeVerdict: ProbeVerdict;
 }
 
 /** `capacity`: sessions that the table must hold. `tombstoneTime`: seconds for which an ended session stays dead; default: a minute. */
@@ -43,6 +46,7 @@ export function createShared(capacity: number, workers: number, tombstoneTime?: 
     stats: Array.from({ length: workers }, () => ExchangeStats.create(slots)),
     configVersion: ConfigVersion.create(),
     descriptors: Descriptors.create(workers),
+    probeVerdict: ProbeVerdict.create(),
     clock: SteadyClock.share(),
   };
 }
@@ -56,6 +60,7 @@ export function attach(buffers: SharedBuffers, worker: number): Shared {
     stats: statsOf(buffers, worker),
     configVersion: new ConfigVersion(buffers.configVersion),
     descriptors: new Descriptors(buffers.descriptors, worker),
+    probeVerdict: new ProbeVerdict(buffers.probeVerdict),
   };
 }
 

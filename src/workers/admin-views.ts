@@ -9,6 +9,7 @@ import type { Load } from '../fleet/load.ts';
 import { type Numbers, poolName } from '../shared/slots.ts';
 import { schemeOf } from '../store/addresses.ts';
 import type { HealthMonitor } from './health-monitor.ts';
+import type { Readiness } from './readiness.ts';
 import type { ServerControl } from './server-control.ts';
 import type { WorkerStatus } from './worker-group.ts';
 
@@ -20,10 +21,9 @@ export interface AdminViewsDependencies {
   readonly load: Pick<Load, 'waiting'>;
   readonly counters: () => Record<string, number>;
   readonly workers: () => readonly WorkerStatus[];
-  /** How long (ms) the event loop of each worker has not turned, by its number from 0. */
-  readonly silent: () => ReadonlyMap<number, number>;
+  readonly readiness: Pick<Readiness, 'now'>;
   /** null: there is none. */
-  readonly store: () => { readonly incarnation: string; readonly isFailing: boolean } | null;
+  readonly store: () => { readonly incarnation: string } | null;
   /** Path of the config file; null: the config came in another way. */
   readonly configFile: string | null;
   /** `bun` or `node`. */
@@ -31,9 +31,6 @@ export interface AdminViewsDependencies {
   /** Unix ms at which the process started. */
   readonly startedAt: number;
 }
-
-/** A worker whose event loop has not turned for this long (ms) is not live. */
-const liveSilenceMs = 5000;
 
 export class AdminViews {
   private readonly deps: AdminViewsDependencies;
@@ -101,21 +98,14 @@ export class AdminViews {
     return this.shown.view;
   }
 
-  /** Live: no event loop hangs. Ready: a worker listens, the store answers, and each pool has a server that takes new sessions. */
   health(): Promise<Health> {
-    const { options, monitor, silent, store } = this.deps;
-    const hung = [...silent()].filter(([, silentMs]) => silentMs >= liveSilenceMs);
-    const reasons = hung.map(([worker, ms]) => `the event loop of worker ${worker + 1} has not turned for ${ms} ms`);
-    const live = reasons.length === 0;
-    if (!this.deps.workers().some(({ listening }) => listening)) reasons.push('no worker listens');
-    if (store()?.isFailing === true) reasons.push('the store does not answer');
+    const { options, monitor, readiness } = this.deps;
     const pools = options().pools.map(({ name, servers }) => {
-      const found = servers.map((server) => ({ ...server, ...monitor.stateOf(name, server.name) }));
-      if (!found.some(takesNewSessions)) reasons.push(`pool ${name} has no usable server`);
+      const found = servers.map((server) => monitor.stateOf(name, server.name));
       const countOf = (wanted: string) => found.filter(({ state }) => state === wanted).length;
       return { name, up: countOf('up'), draining: countOf('draining'), down: countOf('down') };
     });
-    return Promise.resolve({ live, ready: reasons.length === 0, reasons, pools });
+    return Promise.resolve({ ...readiness.now(), pools });
   }
 }
 

@@ -11,6 +11,7 @@ import { EventBus } from '../events/bus.ts';
 import type { WriteLines } from '../metrics/access-log.ts';
 import { counter } from '../metrics/counters.ts';
 import type { Address, Net } from '../net/socket.ts';
+import { ProbeVerdict } from '../shared/probe-verdict.ts';
 import type { InjectedFault } from '../store/injected-fault.ts';
 import { census } from '../table/census.ts';
 import { type Clock, systemTimers, type Timers, unixSeconds } from '../time/clock.ts';
@@ -26,6 +27,7 @@ import { clockFor } from './injected-faults.ts';
 import { LimitWatch } from './limit-watch.ts';
 import { explainLive } from './live-explain.ts';
 import { MetricsService } from './metrics-service.ts';
+import { Readiness } from './readiness.ts';
 import { ServerControl } from './server-control.ts';
 import { SessionControl } from './session-control.ts';
 import { SharedState } from './shared-state.ts';
@@ -107,6 +109,7 @@ export interface SupervisorParts {
   readonly admin: AdminService;
   readonly metrics: MetricsService;
   readonly traceExport: TraceExport;
+  readonly readiness: Readiness;
 }
 
 export function createParts(
@@ -272,6 +275,16 @@ export function createParts(
     clock,
     runtime: net.runtime,
   });
+  const readiness = new Readiness({
+    options: () => rollout.options,
+    serversOf: (pool) => monitor.serversOf(pool),
+    workers: () => workers.status,
+    silent: () => hangs.silent,
+    store,
+    verdict: new ProbeVerdict(state.buffers.probeVerdict),
+    clock,
+    timers,
+  });
   const admin: AdminService = new AdminService({
     pair: () => certificates.adminPair,
     metrics: (accept) => metrics.scrape(accept),
@@ -293,7 +306,7 @@ export function createParts(
     load,
     counters: () => state.countersNow(),
     workers: () => workers.status,
-    silent: () => hangs.silent,
+    readiness,
     store,
     configFile: deps.configFile ?? null,
     runtime: net.runtime,
@@ -335,6 +348,7 @@ export function createParts(
     admin,
     metrics,
     traceExport,
+    readiness,
   };
 }
 

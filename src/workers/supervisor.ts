@@ -80,6 +80,7 @@ export class Supervisor {
     }
     tableSaver.start();
     this.parts.metrics.start();
+    this.parts.readiness.start();
   }
 
   /** Replaces the config at all workers. Rejects when that cannot be, and says why; then nothing has changed. */
@@ -161,7 +162,8 @@ export class Supervisor {
   }
 
   private stopWatching(): void {
-    const { names, monitor, descriptorRoom, certificates, limits } = this.parts;
+    const { names, monitor, descriptorRoom, certificates, limits, readiness } = this.parts;
+    readiness.stop();
     limits.stop();
     certificates.stop();
     names.stop();

@@ -158,7 +158,7 @@ describe('names in a line of text', () => {
     const known = fieldPaths();
     const first = new Set(known.flatMap((path) => path.split('.')));
     const others =
-      /\.(key|sock|ts|json|sid|table|source)$|^app\.|^limits\.(bytes|warnBytes|storeTimeout|userSessions)$/;
+      /\.(key|sock|ts|json|sid|table|source)$|^(app|live)\.|^limits\.(bytes|warnBytes|storeTimeout|userSessions)$/;
     const fields = named.filter(({ text }) => /^[a-z]\w*(\.[a-z]\w*)+$/i.test(text) && first.has(text.split('.')[0]!));
     const ours = fields.filter(({ text }) => !others.test(text) && !Object.hasOwn(eventTable, text));
     expect(ours.length).toBeGreaterThan(20);

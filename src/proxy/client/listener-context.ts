@@ -3,6 +3,7 @@ import type { HeadLimits, RequestHead } from '../../http/head.ts';
 import type { ReservedHeaders } from '../../http/reserved-headers.ts';
 import type { HttpsRedirect } from '../https-redirect.ts';
 import { IndexedSet } from '../indexed-set.ts';
+import type { Probes } from '../probes.ts';
 import { RequestScratch } from '../request-scratch.ts';
 import type { Route } from '../router.ts';
 import type { Tunnel } from '../tunnel.ts';
@@ -17,10 +18,12 @@ export class ListenerContext {
   readonly buffers: WriteBuffers;
   readonly scratch: RequestScratch;
   readonly tunnels = new IndexedSet<Tunnel>();
-  /** A reload replaces it, and the two below. */
+  /** A reload replaces it, and the three below. */
   route: FindRoute;
   /** Where requests over plain HTTP go; null: they are served. */
   redirect: HttpsRedirect | null;
+  /** Answers probes; null: there are none here. */
+  probes: Probes | null;
   /** Headers that no client may send; null: there are none beside those that are always removed. */
   reserved: ReservedHeaders | null;
   /** The listener is closed: a connection ends after the exchange that it has. */
@@ -33,6 +36,7 @@ export class ListenerContext {
     route: FindRoute,
     redirect: HttpsRedirect | null = null,
     reserved: ReservedHeaders | null = null,
+    probes: Probes | null = null,
   ) {
     this.worker = worker;
     this.buffers = buffers;
@@ -40,5 +44,6 @@ export class ListenerContext {
     this.route = route;
     this.redirect = redirect;
     this.reserved = reserved;
+    this.probes = probes;
   }
 }
