@@ -1,19 +1,21 @@
-/** examples/monitoring against real metrics: promtool accepts and proves the rules, and a real Prometheus answers every query. */
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+/**
+ * examples/monitoring against real metrics: promtool accepts and proves the rules, a real Prometheus answers every query of the
+ * dashboard, and what it scrapes while a server is killed tells what happened.
+ */
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempDisposable } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { freePort } from '../support/free-port.ts';
 import { startLimpet } from '../support/limpet.ts';
-import { httpOrigin } from '../support/origin.ts';
 import { ask, until } from '../support/peers.ts';
 import { needProgram } from '../support/programs.ts';
+import { Prometheus } from '../support/prometheus.ts';
 import { runtimes } from '../support/runtimes.ts';
 import { namesOf, promtool } from '../support/scrape.ts';
 import { CertificateFiles } from '../support/secure-client.ts';
+import { type Count, poolOf, Shopper, startShop, startShops } from '../support/shop.ts';
 import { onlyOver } from '../support/transport.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -54,79 +56,97 @@ test('every alert is proved by series, and explained', () => {
 describe.each(runtimes)('on %s', (runtime) => {
   onlyOver('h1', 'it looks at metrics');
 
-  test('the metrics of the queries exist, and Prometheus answers them', { timeout: 120_000 }, async (context) => {
+  test('Prometheus answers every query, and tells the story of a server that is killed', {
+    timeout: 120_000,
+  }, async (context) => {
     const program = needProgram(context, 'promtool');
-    const prometheus = needProgram(context, 'prometheus');
+    const prometheusProgram = needProgram(context, 'prometheus');
     using files = new CertificateFiles();
-    await using a = await httpOrigin('a');
-    await using b = await httpOrigin('b');
-    const servers = [a, b].map(({ name, address }) => ({ name, address }));
-    const config = {
-      listeners: [{ address: '127.0.0.1:0' }, { address: '127.0.0.1:0', tls: files.tlsFor('shop.example') }],
-      pools: { shop: { servers, affinity: ['cookie'] } },
-      admin: { listen: '127.0.0.1:0', token },
-    };
-    await using limpet = await startLimpet(runtime, { config });
-    for (let i = 0; i < 4; i++) await ask(limpet.url);
-    await b.close();
-    for (let i = 0; i < 4; i++) await ask(limpet.url);
-
+    await using servers = await startShops('a', 'b', 'c');
+    await using limpet = await startLimpet(runtime, {
+      config: {
+        listeners: [{ address: '127.0.0.1:0' }, { address: '127.0.0.1:0', tls: files.tlsFor('shop.example') }],
+        pools: { shop: { servers: poolOf(servers), health: { path: '/read', interval: '200ms' } } },
+        sessions: {},
+        admin: { listen: '127.0.0.1:0', token },
+        workers: 1,
+      },
+    });
     const [, admin = ''] = /admin on http:\/\/(\S+)/.exec(limpet.stderr()) ?? [];
-    const folder = mkdtempSync(join(tmpdir(), 'limpet-monitoring-'));
-    cpSync(example, folder, { recursive: true });
-    writeFileSync(join(folder, 'limpet.token'), token);
+    await using folder = await mkdtempDisposable(join(tmpdir(), 'limpet-monitoring-'));
+    cpSync(example, folder.path, { recursive: true });
+    writeFileSync(join(folder.path, 'limpet.token'), token);
+    const often = '1s\n  evaluation_interval: 1s';
     writeFileSync(
-      join(folder, 'prometheus.yml'),
-      read('prometheus.yml').replace('127.0.0.1:9900', admin).replace('15s', '1s'),
+      join(folder.path, 'prometheus.yml'),
+      read('prometheus.yml').replace('127.0.0.1:9900', admin).replace('15s', often),
     );
-    expect(promtool(program, ['check', 'config', 'prometheus.yml'], '', folder)).toBe('');
-    expect(promtool(program, ['test', 'rules', 'alerts.test.yml'], '', folder)).toBe('');
+    expect(promtool(program, ['check', 'config', 'prometheus.yml'], '', folder.path)).toBe('');
+    expect(promtool(program, ['test', 'rules', 'alerts.test.yml'], '', folder.path)).toBe('');
 
-    const { body } = await ask(`http://${admin}/metrics`, { headers: { authorization: `Bearer ${token}` } });
-    const known = namesOf(body);
+    const operator = { authorization: `Bearer ${token}` };
     const used = [...queries(), ...alerts.map(({ expr }) => expr)].flatMap(metricsIn);
     expect(used.length).toBeGreaterThan(50);
+
+    // Each request counts, and each must succeed, also while a server is killed.
+    const shoppers = Array.from({ length: 9 }, () => new Shopper(limpet.url));
+    const visited: Count[] = [];
+    let requests = 0;
+    const visit = async () => {
+      for (const [i, shopper] of shoppers.entries()) visited[i] = await shopper.count();
+      requests += shoppers.length;
+    };
+    await visit();
+    await using prometheus = await Prometheus.start(prometheusProgram, folder.path);
+    const tells = (expr: string, value: number) =>
+      until(`Prometheus tells that ${expr} is ${value}`, async () => {
+        await visit();
+        return (await prometheus.value(expr)) === value;
+      });
+
+    await tells('up', 1);
+    await tells('sum(limpet_server_up)', 3);
+    await tells('sum(limpet_server_sessions{copied="true"})', shoppers.length);
+    const onA = visited.filter(({ server }) => server === 'a').length;
+    await tells('sum(limpet_server_sessions{server="a"})', onA);
+    expect(onA).toBeGreaterThan(0);
+
+    await servers[0]!.kill();
+    await tells('limpet_server_up{server="a"}', 0);
+    await tells('limpet_pool_servers_usable{pool="shop"}', 2);
+    await tells('sum(limpet_server_sessions{server="a"})', 0);
+    await tells('sum(limpet_server_sessions{server=~"b|c"})', shoppers.length);
+    await tells('limpet_rebinds_total', onA);
+    await tells('sum(limpet_server_failures_total{server="a"}) > bool 0', 1);
+    await tells('limpet_responses_total{class="5xx"}', 0);
+    await tells('limpet_copies_fenced_total', 0);
+    await tells('ALERTS{alertname="LimpetServerDown",alertstate="pending",server="a"}', 1);
+    expect(visited.map(({ count, server }) => [count * shoppers.length, server === 'a'])).toEqual(
+      shoppers.map(() => [requests, false]),
+    );
+
+    const drain = {
+      method: 'PATCH',
+      headers: { ...operator, 'content-type': 'application/json' },
+      body: '{"state":"drain"}',
+    };
+    expect((await ask(`http://${admin}/v1/servers/shop/c`, drain)).status).toBe(200);
+    const { body } = await ask(`http://${admin}/metrics`, { headers: operator });
+    const known = namesOf(body);
     expect([...new Set(used)].filter((name) => !known.has(name))).toEqual([]);
-
-    const port = await freePort();
-    const listen = `--web.listen-address=127.0.0.1:${port}`;
-    const args = ['--config.file=prometheus.yml', '--storage.tsdb.path=data', '--log.level=error', listen];
-    const child = spawn(prometheus, args, { cwd: folder, stdio: 'ignore' });
-    const ended = once(child, 'exit');
-    try {
-      const query = async (expr: string) => {
-        const url = `http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(expr)}`;
-        // Until it is ready it answers with 503, and no JSON.
-        const { status, body: answer } = await ask(url).catch(() => ({ status: 0, body: '' }));
-        return JSON.parse(status === 200 || status === 400 ? answer : '{}') as {
-          status?: string;
-          error?: string;
-          data?: { result: { value: [number, string] }[] };
-        };
-      };
-      await until('Prometheus has scraped', async () => (await query('up == 1')).data?.result.length === 1);
-      const requests = 'limpet_pool_requests_total{pool="shop"}';
-      expect((await query(requests)).data?.result[0]?.value[1]).toBe('8');
-      for (const expr of queries()) expect(await query(expr), expr).toMatchObject({ status: 'success' });
-    } finally {
-      child.kill('SIGKILL');
-      await ended;
-      rmSync(folder, { recursive: true, force: true });
+    for (const expr of queries()) {
+      await until(`Prometheus has an answer to ${expr}`, async () => {
+        await visit();
+        const { status, error, data } = await prometheus.query(expr);
+        expect([expr, status, error]).toEqual([expr, 'success', undefined]);
+        return (data?.result.length ?? 0) > 0;
+      });
     }
-  });
 
-  test('the commands of the guide work', { timeout: 60_000 }, async (context) => {
-    needProgram(context, 'promtool');
-    needProgram(context, 'curl');
-    await using limpet = await startLimpet(runtime, { args: ['127.0.0.1:9'] });
-    symlinkSync(join(limpet.folder, 'state'), join(limpet.folder, '.limpet'));
-    const page = readFileSync(join(root, 'docs/guide/monitoring.md'), 'utf8');
-    const blocks = Array.from(page.matchAll(/^```sh\n(.*?)^```$/gms), ([, text = '']) => text);
-    expect(blocks).toHaveLength(2);
-    const run = (text: string, cwd: string) => spawnSync('sh', ['-ec', text], { cwd, encoding: 'utf8' });
-    const [scraped, checked] = [run(blocks[0]!, limpet.folder), run(blocks[1]!, join(root, 'docs/guide'))];
-    expect(scraped).toMatchObject({ status: 0, stderr: '' });
-    expect(scraped.stdout).toContain('\nlimpet_requests_total 0\n');
-    expect(checked).toMatchObject({ status: 0 });
+    await using _ = await startShop('a', servers[0]!.port);
+    await tells('limpet_server_up{server="a"}', 1);
+    // What a graph shows of it: it was down once, and is back.
+    await tells('changes(limpet_server_up{server="a"}[5m])', 2);
+    await tells('absent(ALERTS{alertname="LimpetServerDown",server="a"})', 1);
   });
 });
