@@ -20,7 +20,6 @@ import type { PassiveReport } from '../health/passive.ts';
 import type { Versions } from '../shared/config-version.ts';
 import type { SharedBuffers } from '../shared/memory.ts';
 import type { Numbers } from '../shared/slots.ts';
-import type { ExchangeTrace } from '../tracing/record.ts';
 import type { ForeignCookie } from './foreign-cookie-log.ts';
 import type { ShortageKind } from './shortage-limiter.ts';
 
@@ -130,8 +129,8 @@ export type WorkerEvent =
   /** `dropped`: so many more were left out. */
   | { readonly kind: 'session-events'; readonly events: readonly SessionEvent[]; readonly dropped: number }
   | { readonly kind: 'access-lines'; readonly lines: string }
-  /** Sampled exchanges that are over. */
-  | { readonly kind: 'traces'; readonly traces: readonly ExchangeTrace[] }
+  /** Sampled exchanges that are over: a list of `ExchangeTrace`, as text because to copy it as objects takes five times as long. */
+  | { readonly kind: 'traces'; readonly json: string }
   /** Only with `log.level: debug`. */
   | { readonly kind: 'debug'; readonly message: string };
 

@@ -54,7 +54,7 @@ export function createEventHandler(deps: WorkerEventsDependencies): WorkerGroupD
         writeAccess(event.lines, () => reply({ kind: 'access-written' }));
         return;
       case 'traces':
-        exportTraces(event.traces);
+        exportTraces(JSON.parse(event.json) as ExchangeTrace[]);
         reply({ kind: 'traces-taken' });
         return;
       case 'debug':

@@ -46,7 +46,7 @@ const traces =
   tracing === null || tracing.export === null
     ? undefined
     : new TraceBatch({
-        send: (batch) => send({ kind: 'traces', traces: batch }),
+        send: (batch) => send({ kind: 'traces', json: JSON.stringify(batch) }),
         timers: systemTimers,
         counters: shared.counters,
         maxSpans: tracing.export.queue,
