@@ -1,10 +1,26 @@
 /** Traces as a collector gets them (OTLP over HTTP), and what servers are told of them. */
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { describe, expect, test } from 'vitest';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { stringify } from 'yaml';
 import { type Collector, startCollector } from '../support/collector.ts';
+import { limpetCommand } from '../support/command.ts';
 import { startLimpet } from '../support/limpet.ts';
 import { httpOrigin, type Origin } from '../support/origin.ts';
-import { ask, configFor, echoOf, listen, startServer, together, until, Visitor, valuesIn } from '../support/peers.ts';
+import {
+  ask,
+  configFor,
+  echoOf,
+  listen,
+  run,
+  startServer,
+  together,
+  until,
+  Visitor,
+  valuesIn,
+} from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
 import { isHttp2, scheme } from '../support/transport.ts';
 
@@ -134,6 +150,20 @@ describe.each(runtimes)('tracing on %s', (runtime) => {
     });
   });
 
+  test('is refused by limpet check where its packages are not installed', async () => {
+    const copy = copyWithout('@opentelemetry');
+    const check = async (tracing: object) => {
+      const config = { listeners: [{ address: ':80' }], pools: { app: { servers: ['app1:3000'] } }, tracing };
+      writeFileSync(join(copy, 'limpet.yaml'), stringify(config));
+      const { file, args, env } = limpetCommand(runtime, join(copy, 'state'), ['check'], copy);
+      return run(file, args, { env, cwd: copy });
+    };
+    expect(await check({})).toMatchObject({ code: 0, stderr: '' });
+    const { code, stderr } = await check({ export: { endpoint: 'http://127.0.0.1:4318' } });
+    expect(code).toBe(3);
+    expect(stderr).toMatch(/tracing\.export: the packages .* are missing: npm install @opentelemetry\/api .*\n$/);
+  });
+
   test('tells of a session that was rescued', async () => {
     await using collector = await startCollector();
     await using servers = await together(['a', 'b'].map((name) => startServer(app, name)));
@@ -197,3 +227,16 @@ describe.each(runtimes)('tracing on %s', (runtime) => {
     expect(collector.spans).toHaveLength(10);
   });
 });
+
+/** A copy of the program, which does not find packages of that scope. */
+function copyWithout(scope: string): string {
+  const root = resolve(import.meta.dirname, '../..');
+  const copy = mkdtempSync(join(tmpdir(), 'limpet-tracing-'));
+  onTestFinished(() => rmSync(copy, { recursive: true, force: true }));
+  for (const part of ['src', 'bin', 'package.json']) cpSync(join(root, part), join(copy, part), { recursive: true });
+  mkdirSync(join(copy, 'node_modules'));
+  for (const name of readdirSync(join(root, 'node_modules'))) {
+    if (name !== scope) symlinkSync(join(root, 'node_modules', name), join(copy, 'node_modules', name));
+  }
+  return copy;
+}
