@@ -216,7 +216,7 @@ export class Balancer {
     sweep(table, Math.ceil((table.pages.count * recordsPerPage) / ticks), second);
     if (second === this.second) return;
     this.second = second;
-    for (const pool of this.pools.all) pool.tick(now);
+    this.pools.tick(now);
   }
 
   private createContext(): WorkerContext {

@@ -27,6 +27,8 @@ export class PoolSet {
   /** null: there are no pools yet. */
   private options: LimpetOptions | null = null;
   private pools: ReadonlyMap<string, Pool> = new Map();
+  /** Replaced, with streams or tunnels that are to leave. */
+  private readonly leaving = new Set<Pool>();
 
   constructor(environment: PoolEnvironment) {
     this.environment = environment;
@@ -63,8 +65,17 @@ export class PoolSet {
     this.options = options;
     this.pools = pools;
     apply();
-    for (const [name, pool] of before) if (pools.get(name) !== pool) pool.replace();
+    for (const [name, pool] of before) if (pools.get(name) !== pool) pool.replace(() => this.leaving.add(pool));
     for (const [pool, change] of changes) pool.applyMembership(change, now);
+  }
+
+  /** To be called about once a second. */
+  tick(now: number): void {
+    for (const pool of this.all) pool.tick(now);
+    for (const pool of this.leaving) {
+      pool.longLived.tick([], now);
+      if (pool.longLived.isEmpty) this.leaving.delete(pool);
+    }
   }
 
   /** The pool that goes on as a pool with these options; undefined: there is none, or more than its servers would change. */

@@ -45,3 +45,29 @@ test('those of a server that is taken down go at once', () => {
   set.remove(open[1]!);
   expect(tick(3000)).toEqual([]);
 });
+
+test('those of a server that has left the pool are asked after the grace', () => {
+  const { servers, set, open, tick } = stage(2000, 4000);
+  const [gone] = servers.splice(0, 1);
+  gone!.removed = true;
+  set.left(gone!);
+  expect([tick(1000), tick(2000), tick(3000), tick(5000)]).toEqual([[], [], ['ask 0'], ['cut 0']]);
+  set.remove(open[0]!);
+  expect(tick(6000)).toEqual([]);
+  // Its request was under way when the server left.
+  set.add(open[0]!);
+  expect([tick(7000), tick(9000)]).toEqual([[], ['ask 0']]);
+});
+
+test('all those of a pool that is replaced are asked after the grace, also what begins there later', () => {
+  const { set, open, tick } = stage(2000, 0);
+  let calls = 0;
+  set.remove(open[1]!);
+  set.retire(() => calls++);
+  expect(calls).toBe(1);
+  expect([tick(1000), tick(2000), tick(3000)]).toEqual([[], [], ['ask 0']]);
+  set.remove(open[0]!);
+  expect(set.isEmpty).toBe(true);
+  set.add(open[1]!);
+  expect([calls, set.isEmpty, tick(4000)]).toEqual([2, false, ['ask 1']]);
+});

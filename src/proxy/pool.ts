@@ -286,9 +286,13 @@ export class Pool implements ConnectionOwner, PlacementPool {
     this.connections.retire();
   }
 
-  /** The same, because the config has another pool in its place: those that wait go by the new config. */
-  replace(): void {
+  /**
+   * The same, because the config has another pool in its place: those that wait go by the new config, and streams and tunnels are asked
+   * to leave. `needsTicks` is called while some of these are left.
+   */
+  replace(needsTicks: () => void): void {
     this.retire();
+    this.longLived.retire(needsTicks);
     this.replaced = true;
     this.wake();
   }
@@ -300,7 +304,10 @@ export class Pool implements ConnectionOwner, PlacementPool {
   applyMembership(change: MembershipChange, now: number): void {
     const { removed, added, changed } = change;
     this.parts.fleet.applyMembership(change, now);
-    for (const server of removed) this.connections.remove(server);
+    for (const server of removed) {
+      this.connections.remove(server);
+      this.longLived.left(server);
+    }
     this.queue.wakeForRemoved();
     for (const server of added) this.queue.fill(server);
     for (const { server } of changed) this.queue.fill(server);

@@ -85,4 +85,36 @@ describe.each(runtimes)('streams of a server that drains on %s', (runtime) => {
     for (const client of clients) client.terminate();
     for (const response of [one!, other!]) response.destroy();
   });
+
+  test('end well after the grace when a reload replaces their pool, or removes their server', {
+    timeout: 60_000,
+  }, async () => {
+    await using origins = await together(['a', 'b'].map(origin));
+    const [a, b] = origins.map(({ name, address }) => ({ name, address }));
+    const configFor = (servers: readonly unknown[], settings: object = {}) => ({
+      listeners: [{ address: '127.0.0.1:0' }],
+      pools: { shop: { servers, affinity: 'none', drain: { grace: '1s' }, ...settings } },
+      workers: 1,
+    });
+    await using limpet = await startLimpet(runtime, { config: configFor([a, b]) });
+    const openTunnel = async () => {
+      const client = new WebSocket(limpet.url.replace('http', 'ws'));
+      await once(client, 'open');
+      return { closed: once(client, 'close') };
+    };
+    const first = await openTunnel();
+    const [events] = (await once(get(`${limpet.url}/events`), 'response')) as [IncomingMessage];
+    await once(events, 'data');
+    const eventsEnded = once(events.resume(), 'end');
+    await limpet.reload(configFor([a, b], { maxIdle: 7 }));
+    expect((await first.closed)[0]).toBe(1001);
+    await eventsEnded;
+    expect(events.complete).toBe(true);
+
+    const second = await openTunnel();
+    const api = new ServerApi(limpet);
+    const at = (await api.servers()).find(({ tunnels }) => tunnels === 1)!.name;
+    await limpet.reload(configFor([at === 'a' ? b : a], { maxIdle: 7 }));
+    expect((await second.closed)[0]).toBe(1001);
+  });
 });
