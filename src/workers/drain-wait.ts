@@ -1,6 +1,6 @@
 /**
  * Waits until a server that drains can be stopped without loss. Its counts of shared memory, which are a few words, are looked at
- * ten times a second. The session table is read only when they say that it is over, and once in a while, because its counts still
+ * ten times a second, or less often. The session table is read only when they say that it is over, and once in a while, because its counts still
  * have sessions that have expired.
  */
 
@@ -13,10 +13,12 @@ export interface DrainWaitDependencies {
   readonly now: () => DrainState | 'no-such-server';
   /** By a census of the session table. */
   readonly isSafe: () => Promise<boolean>;
+  /** Between two looks at the counts (ms). Left out: 100. */
+  readonly pollMs?: number;
 }
 
-/** Between two looks at the counts (ms). */
-const pollMs = 100;
+/** Between two looks at the counts (ms), when somebody waits for the answer. */
+const usualPollMs = 100;
 /** Looks after which the session table is read although the counts say that something is left. */
 const looksPerCensus = 50;
 /** Looks without another census after one that has found something left. */
@@ -31,7 +33,7 @@ export class DrainWait {
 
   /** Resolves when it is over, when there is no such server (any more), after `waitMs`, or when `signal` says so. */
   async wait(waitMs: number, signal?: AbortSignal): Promise<DrainState | 'no-such-server'> {
-    const looks = Math.ceil(waitMs / pollMs);
+    const looks = Math.ceil(waitMs / (this.deps.pollMs ?? usualPollMs));
     let nextCensus = 0;
     for (let look = 0; ; look++) {
       const state = this.deps.now();
@@ -50,7 +52,7 @@ export class DrainWait {
 
   private pause(signal: AbortSignal | undefined): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const cancel = this.deps.timers.after(pollMs, resolve);
+    const cancel = this.deps.timers.after(this.deps.pollMs ?? usualPollMs, resolve);
     const onAbort = (): void => {
       cancel();
       resolve();

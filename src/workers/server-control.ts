@@ -151,13 +151,13 @@ export class ServerControl {
     server: string,
     waitMs = 0,
     signal?: AbortSignal,
+    pollMs?: number,
   ): Promise<DrainState | 'no-such-server'> {
     const { census, timers } = this.deps;
     const now = () => this.drainStateOf(pool, server);
-    return await new DrainWait({ timers, now, isSafe: async () => this.isSafe(pool, server, await census()) }).wait(
-      waitMs,
-      signal,
-    );
+    const isSafe = async () => this.isSafe(pool, server, await census());
+    const wait = new DrainWait({ timers, now, isSafe, ...(pollMs !== undefined && { pollMs }) });
+    return await wait.wait(waitMs, signal);
   }
 
   /** By the counts, which may be a little too high: that of the table has expired sessions that are not swept yet. */

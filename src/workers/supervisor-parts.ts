@@ -20,6 +20,7 @@ import { AdminService } from './admin-service.ts';
 import { type AutoCertificate, CertificateService } from './certificate-service.ts';
 import { ConfigRollout } from './config-rollout.ts';
 import { DescriptorRoom, systemLimits } from './descriptor-room.ts';
+import { EmptyWatch } from './empty-watch.ts';
 import { findNames } from './find-names.ts';
 import { HealthMonitor } from './health-monitor.ts';
 import { createHeartbeats, HangDetector } from './heartbeat.ts';
@@ -110,6 +111,7 @@ export interface SupervisorParts {
   readonly metrics: MetricsService;
   readonly traceExport: TraceExport;
   readonly readiness: Readiness;
+  readonly emptyWatch: EmptyWatch;
 }
 
 export function createParts(
@@ -266,6 +268,11 @@ export function createParts(
     timers,
     log,
   });
+  const emptyWatch = new EmptyWatch({
+    events,
+    isDrained: (pool, server) => monitor.stateOf(pool, server).drained,
+    whenEmpty: (pool, server, signal) => servers.drained(pool, server, Number.POSITIVE_INFINITY, signal, emptyPollMs),
+  });
   const metrics = new MetricsService({
     options: () => rollout.options,
     numbers: () => rollout.numbers,
@@ -349,8 +356,12 @@ export function createParts(
     metrics,
     traceExport,
     readiness,
+    emptyWatch,
   };
 }
+
+/** Nobody waits for it: a drain of a whole day costs next to nothing. */
+const emptyPollMs = 1000;
 
 function stackOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);

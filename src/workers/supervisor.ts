@@ -54,6 +54,7 @@ export class Supervisor {
     const { rollout, state, tableSaver, timekeeper, monitor, servers, descriptorRoom, workers, hangs } = this.parts;
     const { admin, limits } = this.parts;
     servers.read();
+    this.parts.emptyWatch.start();
     await rollout.prepare();
     state.randomizeTurns(rollout.numbers, this.deps.random ?? Math.random);
     await this.parts.traceExport.open(rollout.options);
@@ -164,6 +165,7 @@ export class Supervisor {
   private stopWatching(): void {
     const { names, monitor, descriptorRoom, certificates, limits, readiness } = this.parts;
     readiness.stop();
+    this.parts.emptyWatch.stop();
     limits.stop();
     certificates.stop();
     names.stop();

@@ -102,6 +102,7 @@ describe.each(runtimes)('the config and the story of a balancer on %s', (runtime
     await until('what has been', () => /config\.reloaded .*b added/.test(story));
     expect(command('drain', 'a').status).toBe(0);
     await until('what happens', () => /server\.drained pool=shop server=a/.test(story));
+    await until('nothing is left there', () => /server\.empty pool=shop server=a/.test(story));
     events.kill();
 
     const shopper = new Shopper(limpet.url);
