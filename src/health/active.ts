@@ -11,6 +11,9 @@ import type { Net } from '../net/socket.ts';
 import type { Clock, Timers } from '../time/clock.ts';
 import { Probe, type ProbeTransport } from './probe.ts';
 
+/** What a check has shown of the process behind the address of the server. */
+export type CheckedProcess = Pick<Probe, 'isRefused' | 'drainAsked'>;
+
 export interface ActiveDependencies {
   readonly fleet: Fleet;
   readonly options: ActiveOptions;
@@ -22,7 +25,7 @@ export interface ActiveDependencies {
   /** Uniform in [0, 1). */
   readonly random: () => number;
   /** Called after each check, before what it changes: what was wrong, null when nothing was. */
-  readonly onCheck?: (server: Server, problem: string | null) => void;
+  readonly onCheck?: (server: Server, problem: string | null, about: CheckedProcess) => void;
   /** Called when a server goes down or comes up by these checks, and why. */
   readonly log?: (server: Server, up: boolean, reason: string) => void;
   /** Called when this machine could not ask a server, and why: that says nothing of the server, and counts neither way (I12). */
@@ -98,20 +101,21 @@ export class ActiveChecks {
     }
     const deps = { net, timers, ...(transport !== undefined && { transport }) };
     const started = clock.monotonic();
-    entry.probe = new Probe(deps, entry.server.address, options, (problem, shortage) => {
+    const probe: Probe = new Probe(deps, entry.server.address, options, (problem, shortage) => {
       entry.probe = null;
       const spread = 1 + options.jitter * (2 * random() - 1);
       // Set before the outcome is reported: whoever stops the checks because of it stops this timer too.
       this.wait(entry, Math.max(0, started + options.interval * spread - clock.monotonic()));
-      if (shortage === null) this.count(entry, problem);
+      if (shortage === null) this.count(entry, problem, probe);
       else this.deps.onShortage(entry.server, shortage);
     });
-    entry.probe.start();
+    entry.probe = probe;
+    probe.start();
   }
 
-  private count(entry: Checked, problem: string | null): void {
+  private count(entry: Checked, problem: string | null, { isRefused, drainAsked }: Probe): void {
     const { fleet, options, clock, log, onCheck } = this.deps;
-    onCheck?.(entry.server, problem);
+    onCheck?.(entry.server, problem, { isRefused, drainAsked });
     const good = problem === null;
     if (good === entry.up) {
       entry.streak = 0;

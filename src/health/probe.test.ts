@@ -29,6 +29,17 @@ function isGone(peer: FakePeer): boolean {
   return peer.state !== 'open' && peer.state !== 'connecting';
 }
 
+test.each([
+  ['Limpet-Drain: 1', true],
+  ['limpet-drain:0', false],
+  ['Limpet-Drain: yes', null],
+  ['X-Limpet-Drain: 1', null],
+])('an answer with %s', (line, asked) => {
+  const { peer, probe, verdicts } = ask();
+  peer.send(`HTTP/1.1 200 OK\r\n${line}\r\nContent-Length: 0\r\n\r\n`);
+  expect([verdicts, probe.drainAsked]).toEqual([[null], asked]);
+});
+
 describe('over TCP', () => {
   test('a connection is enough, and is closed in a regular way', () => {
     const { peer, verdicts, time } = begin(tcp);

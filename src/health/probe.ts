@@ -10,6 +10,7 @@
  * over TLS, and by HTTP/2 (h2-question.ts), where the pool does so.
  */
 import type { ActiveOptions, HttpVersion } from '../config/options.ts';
+import { codeOf } from '../errors.ts';
 import { append, isWorthReading } from '../http/pieces.ts';
 import { shortageOf } from '../net/shortage.ts';
 import {
@@ -53,11 +54,17 @@ const maxBodyBytes = 64 * 1024;
 /** Up to here the head is read with each piece: what does not speak HTTP need not end a line. */
 const statusLineBytes = 64;
 const statusLine = /^HTTP\/1\.\d ([1-9]\d\d)(?: |$)/;
+/** As drain-header.ts of proxy/ reads it in responses to clients. */
+const drainLine = /\r\nlimpet-drain:[ \t]*([01])[ \t]*\r\n/i;
 const statusLineStart = 'HTTP/1.';
 const noBytes: Buffer = Buffer.alloc(0);
 const plain: ProbeTransport = { protocol: 'h1', tls: null };
 
 export class Probe implements ConnectHandler, SocketHandler, QuestionListener {
+  /** What the answer says in `Limpet-Drain`; null: nothing. */
+  drainAsked: boolean | null = null;
+  /** Nobody listens at the address of the server. */
+  isRefused = false;
   private stage: 'connecting' | 'head' | 'body' | 'done' = 'connecting';
   private readonly deps: ProbeDependencies;
   private readonly address: Address;
@@ -134,6 +141,7 @@ export class Probe implements ConnectHandler, SocketHandler, QuestionListener {
       this.stage = 'body';
       return;
     }
+    this.noteDrain(fields.get('limpet-drain') ?? '');
     const problem = this.isGood(status) ? this.beginBody(noBytes) : `status ${status}`;
     if (problem !== undefined) this.finish(problem);
   }
@@ -162,6 +170,7 @@ export class Probe implements ConnectHandler, SocketHandler, QuestionListener {
 
   onFail(error: Error): void {
     this.connecting = null;
+    this.isRefused = codeOf(error) === 'ECONNREFUSED' || codeOf(error) === 'ENOENT';
     this.finish(`no connection: ${error.message}`, shortageOf(error, this.address.kind));
   }
 
@@ -217,9 +226,14 @@ export class Probe implements ConnectHandler, SocketHandler, QuestionListener {
         this.kept = bytes;
         return bytes.length > maxHeadBytes ? 'the response head is too large' : undefined;
       }
+      this.noteDrain(drainLine.exec(bytes.toString('latin1', 0, headEnd + 2))?.[1] ?? '');
       bytes = bytes.subarray(headEnd + 4);
       if (!interim) return this.beginBody(bytes);
     }
+  }
+
+  private noteDrain(value: string): void {
+    if (value === '1' || value === '0') this.drainAsked = value === '1';
   }
 
   private isGood(status: number): boolean {

@@ -12,7 +12,7 @@ import { isDrained, type NamedHealthReport, newHealthReport, type ServerState } 
 import type { Load } from '../fleet/load.ts';
 import { changesNothing, differOnlyInServers } from '../fleet/membership.ts';
 import { identityOf, type Server } from '../fleet/server.ts';
-import { ActiveChecks } from '../health/active.ts';
+import { ActiveChecks, type CheckedProcess } from '../health/active.ts';
 import { AgentChecks } from '../health/agent.ts';
 import { PassiveHealth, type PassiveReport } from '../health/passive.ts';
 import type { ProbeTransport } from '../health/probe.ts';
@@ -54,6 +54,8 @@ export class HealthMonitor {
   private readonly deps: HealthMonitorDependencies;
   private pools = new Map<string, Watched>();
   private readonly tls = new PoolTls();
+  /** Servers that have asked for their drain, and at whose address nobody listened since. */
+  private readonly gone = new WeakSet<Server>();
 
   constructor(deps: HealthMonitorDependencies) {
     this.deps = deps;
@@ -120,11 +122,28 @@ export class HealthMonitor {
     else watched?.passive?.answered(server, report.status);
   }
 
-  private setAsked(pool: string, server: Server, asked: boolean): void {
+  /**
+   * A drain that the server asked for ends with its process. A process may be replaced without the server being found down; then one
+   * check found nobody at the address, and a later one is good.
+   */
+  private noteProcess(pool: string, server: Server, isGood: boolean, { isRefused, drainAsked }: CheckedProcess): void {
+    if (drainAsked !== null) this.setAsked(pool, server, drainAsked);
+    if (!server.report.asked) return;
+    if (isRefused) this.gone.add(server);
+    else if (isGood && this.gone.has(server)) this.setAsked(pool, server, false, 'another process answers there');
+  }
+
+  private setAsked(
+    pool: string,
+    server: Server,
+    asked: boolean,
+    reason = asked ? 'it asks for it (Limpet-Drain)' : 'it does not ask for a drain any more',
+  ): void {
     const watched = this.pools.get(pool);
     if (watched === undefined || server.report.asked === asked) return;
+    this.gone.delete(server);
     watched.fleet.setAsked(server, asked, this.deps.clock.now());
-    watched.healthLog.changed(server, asked ? 'it asks for it (Limpet-Drain)' : 'it does not ask for a drain any more');
+    watched.healthLog.changed(server, reason);
     this.deps.publish(pool, watched.fleet.namedReports);
   }
 
@@ -214,7 +233,10 @@ export class HealthMonitor {
             random,
             transportFor: () => this.transportOf(options),
             log: (server, _, reason) => healthLog.changed(server, reason),
-            onCheck: (server, problem) => healthLog.checked(server, problem),
+            onCheck: (server, problem, about) => {
+              healthLog.checked(server, problem);
+              this.noteProcess(name, server, problem === null, about);
+            },
             onShortage,
           });
     checks?.start();

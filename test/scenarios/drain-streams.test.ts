@@ -5,10 +5,11 @@
 import { once } from 'node:events';
 import { createServer, get, type IncomingMessage } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import WebSocket, { WebSocketServer } from 'ws';
 import { startLimpet } from '../support/limpet.ts';
-import { ask, listen, together, until } from '../support/peers.ts';
+import { ask, listen, tellServer, together, until } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
 import { ServerApi } from '../support/server-api.ts';
 
@@ -116,5 +117,48 @@ describe.each(runtimes)('streams of a server that drains on %s', (runtime) => {
     const at = (await api.servers()).find(({ tunnels }) => tunnels === 1)!.name;
     await limpet.reload(configFor([at === 'a' ? b : a], { maxIdle: 7 }));
     expect((await second.closed)[0]).toBe(1001);
+  });
+
+  test("a drain that a server asked for ends with its process, and an operator's does not", {
+    timeout: 60_000,
+  }, async () => {
+    let says = '';
+    const start = (port = 0) =>
+      listen(
+        'a',
+        createServer((request, response) => {
+          const header = request.url === '/drain' ? '1' : request.url === '/healthz' ? says : '';
+          if (header !== '') response.setHeader('Limpet-Drain', header);
+          response.end('a');
+        }),
+        { port, host: '127.0.0.1' },
+      );
+    const a = await start();
+    // Half a minute of failed checks: it is never found down.
+    const health = { path: '/healthz', interval: '300ms', timeout: '300ms', rise: 1, fall: 100, passive: false };
+    const shop = { servers: [{ name: 'a', address: a.address }], affinity: 'none', health };
+    await using limpet = await startLimpet(runtime, { config: { pools: { shop } } });
+    const api = new ServerApi(limpet);
+    const stateIs = (state: string) => until(state, async () => (await api.server('a')).state === state);
+    const failures = async () => (await api.server('a')).lastCheck?.problem ?? '';
+    await ask(`${limpet.url}/drain`);
+    await stateIs('draining');
+    // Its checks are good, so it is still the same process.
+    await until('a good check', async () => (await api.server('a')).lastCheck?.problem === null);
+    expect((await api.server('a')).state).toBe('draining');
+    await a.close();
+    await until('nobody listens', async () => (await failures()).includes('no connection'));
+    expect((await api.server('a')).state).toBe('draining');
+    await using _ = await start(a.port);
+    await stateIs('up');
+    expect((await api.server('a')).reason).toBe('another process answers there');
+
+    says = '1';
+    await stateIs('draining');
+    says = '0';
+    await stateIs('up');
+    await tellServer(join(limpet.folder, 'state'), 'a', 'drain');
+    await until('a check after that', async () => (await api.server('a')).lastCheck?.problem === null);
+    expect((await api.server('a')).state).toBe('draining');
   });
 });
