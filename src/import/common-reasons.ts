@@ -8,6 +8,8 @@ export const commonReasons = {
   noTlsToServers: 'TLS to servers is not carried over: write tls for the pool',
   onlyHttp: 'HTTP alone is balanced here',
   logging: 'logging is set by log, and written to stdout and stderr',
+  tracing: 'traces are continued, and exported, by tracing',
+  requestId: 'requests have ids by requestId',
   metrics: 'metrics are told by the admin interface',
   noCompression: 'nothing is compressed here: let the servers do it',
   noAccessControl: 'access is not controlled here',

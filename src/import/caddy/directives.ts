@@ -61,7 +61,7 @@ const reasons: Readonly<Record<string, string>> = {
   rate_limit: 'rates are not limited here',
   metrics: commonReasons.metrics,
   acme_server: 'certificates are not obtained here: write the files of yours in tls.certificates of the listener',
-  tracing: 'requests are not traced here',
+  tracing: commonReasons.tracing,
   vars: 'there are no variables here',
   map: 'there are no variables here',
 };

@@ -1,4 +1,5 @@
 /** Why lines without a counterpart are left out, by their first words; and lines that ask for what is always done here. */
+import { commonReasons } from '../common-reasons.ts';
 import type { Line } from './lines.ts';
 
 const logs = 'what is logged, and how, is said by log.access and log.level';
@@ -21,8 +22,8 @@ const reasons: Readonly<Record<string, string>> = {
   'log-tag': logs,
   'log-send-hostname': logs,
   'error-log-format': logs,
-  'unique-id-format': logs,
-  'unique-id-header': logs,
+  'unique-id-format': commonReasons.requestId,
+  'unique-id-header': commonReasons.requestId,
   capture: logs,
   'option httplog': logs,
   'option tcplog': logs,

@@ -108,7 +108,7 @@ const reasons: Readonly<Record<string, string>> = {
   log: commonReasons.logging,
   accesslog: commonReasons.logging,
   metrics: commonReasons.metrics,
-  tracing: 'requests are not traced here',
+  tracing: commonReasons.tracing,
   global: 'it is about the process of Traefik itself',
   serverstransport: 'time-outs to servers are those of the pool',
   experimental: 'there are no plugins here',
