@@ -28,6 +28,10 @@ const notRun: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'LIMPET_ADMIN_TOKEN=... limpet servers --admin https://admin.example.org:9000 --ca ca.crt':
       'its host is another one, with a certificate of its own: test/scenarios/admin-tls.test.ts asks one with both options',
   },
+  'docs/guide/deploys.md': {
+    'npm run deploy:proof': 'it takes minutes: test/scenarios/deploys.test.ts is the small form of it',
+    'npm run deploy:proof -- --runtime node --parts rolling,plain': 'the same',
+  },
   'docs/guide/dashboard.md': {
     'ssh -L 9000:127.0.0.1:9000 balancer': 'it needs another machine',
   },

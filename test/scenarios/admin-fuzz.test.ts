@@ -13,6 +13,7 @@ import { startLimpet } from '../support/limpet.ts';
 import { long } from '../support/long.ts';
 import { runtimes } from '../support/runtimes.ts';
 import { poolOf, Shopper, startShops } from '../support/shop.ts';
+import { onlyOver } from '../support/transport.ts';
 
 const tokens = { token: 'operator-'.repeat(4), readToken: 'reading-'.repeat(4) };
 const perOperation = long ? 500 : 25;
@@ -83,6 +84,8 @@ class Api {
 }
 
 describe.each(runtimes)('the admin API on %s', (runtime) => {
+  onlyOver('h1', 'it looks at the admin listener');
+
   test('answers whatever is asked, does nothing of what it refuses, and goes on', { timeout: 600_000 }, async () => {
     await using servers = await startShops('s1', 's2');
     const port = await freePort();

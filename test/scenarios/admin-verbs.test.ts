@@ -12,6 +12,7 @@ import { type Limpet, startLimpet } from '../support/limpet.ts';
 import { ask, type Finished, run } from '../support/peers.ts';
 import { type Runtime, runtimes } from '../support/runtimes.ts';
 import { poolOf, Shopper, startShops } from '../support/shop.ts';
+import { onlyOver } from '../support/transport.ts';
 
 /** Those that ask no balancer: they read files. */
 const offline = ['check', 'explain', 'help', 'import', 'token'];
@@ -148,6 +149,8 @@ test('every command of the program has a line here', () => {
 });
 
 describe.each(runtimes)('each command on %s', (runtime) => {
+  onlyOver('h1', 'it looks at the admin listener');
+
   test('does what it says', { timeout: 60_000 }, async () => {
     await withStage(runtime, async (stage, command) => {
       for (const [name, { prints, done }] of Object.entries(verbs)) {
