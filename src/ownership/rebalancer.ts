@@ -5,6 +5,7 @@
  */
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
+import { fairShare } from '../fleet/skew.ts';
 import type { SessionTable } from '../table/table.ts';
 
 export interface RebalanceSettings {
@@ -65,8 +66,7 @@ export class Rebalancer {
     // Those of servers that are drained or down come to the others.
     for (const server of all) sessions += this.table.count(server.slot);
     for (const server of up) weight += server.weight;
-    // With less than one session for each unit of weight, a single session more is no skew.
-    this.fair = weight === 0 ? Number.POSITIVE_INFINITY : Math.max(1, sessions / weight);
+    this.fair = fairShare(sessions, weight);
     this.full = up.filter((server) => this.table.count(server.slot) >= this.fair * server.weight);
   }
 }

@@ -6,6 +6,7 @@ import { effectiveConfig } from '../config/effective.ts';
 import type { LimpetOptions } from '../config/options.ts';
 import { takesNewSessions } from '../fleet/health-report.ts';
 import type { Load } from '../fleet/load.ts';
+import { skewOf } from '../fleet/skew.ts';
 import { type Numbers, poolName } from '../shared/slots.ts';
 import { schemeOf } from '../store/addresses.ts';
 import type { HealthMonitor } from './health-monitor.ts';
@@ -54,7 +55,7 @@ export class AdminViews {
         servers: servers.length,
         usable: usable.length,
         sessions: sumOf(servers),
-        skew: skewOf(usable),
+        skew: rounded(skewOf(usable.map(({ weight, sessions }) => ({ weight, sessions: sessions.live })))),
         inflight: servers.reduce((sum, { inflight }) => sum + inflight, 0),
         waiting: Math.max(0, load.waiting(slots.get(poolName(name)) ?? 0)),
       };
@@ -119,13 +120,8 @@ function sumOf(servers: readonly ServerView[]): PoolView['sessions'] {
   return sum;
 }
 
-/** null: there are no sessions. */
-function skewOf(usable: readonly ServerView[]): number | null {
-  const weight = usable.reduce((sum, server) => sum + server.weight, 0);
-  const live = usable.reduce((sum, { sessions }) => sum + sessions.live, 0);
-  if (live === 0 || weight === 0) return null;
-  const fullest = Math.max(...usable.map(({ sessions, weight }) => sessions.live / weight));
-  return Math.round((fullest / (live / weight)) * 1000) / 1000;
+function rounded(skew: number | null): number | null {
+  return skew === null ? null : Math.round(skew * 1000) / 1000;
 }
 
 function isoTime(ms: number): string {

@@ -8,6 +8,7 @@ import type { LimpetOptions } from '../config/options.ts';
 import { takesNewSessions } from '../fleet/health-report.ts';
 import type { Load } from '../fleet/load.ts';
 import type { Server } from '../fleet/server.ts';
+import { skewOf } from '../fleet/skew.ts';
 import { counterFamilies } from '../metrics/counter-families.ts';
 import {
   type Exposition,
@@ -117,14 +118,15 @@ export class MetricsService {
     for (const { name: pool } of options().pools) {
       const slot = slots.get(poolName(pool)) ?? 0;
       const members = serversOf(pool);
+      const usable = members.filter(takesNewSessions);
       pools.push({
         labels: labelText({ pool }),
         stats: state.statsNow(slot),
         servers: members.length,
-        usable: members.filter(takesNewSessions).length,
+        usable: usable.length,
         inflight: state.load.running(slot),
         waiting: state.load.waiting(slot),
-        skew: skewOf(members, (server) => state.table.count(server.slot)),
+        skew: skewOf(usable.map(({ slot, weight }) => ({ weight, sessions: state.table.count(slot) }))) ?? 0,
       });
       for (const server of members) {
         if (servers.length % slice === slice - 1) await setImmediate();
@@ -213,14 +215,4 @@ export class MetricsService {
         .map(({ field, file, secondsLeft }) => sample(labelText({ field, file }), now + secondsLeft)),
     };
   }
-}
-
-/** As rebalancing has it: by weight, and a single session more than one each is no skew. 0: there is nobody, or no session. */
-function skewOf(servers: readonly Server[], count: (server: Server) => number): number {
-  const usable = servers.filter(takesNewSessions);
-  const weight = usable.reduce((sum, server) => sum + server.weight, 0);
-  const sessions = usable.reduce((sum, server) => sum + count(server), 0);
-  if (sessions === 0) return 0;
-  const fair = Math.max(1, sessions / weight);
-  return usable.reduce((most, server) => Math.max(most, count(server) / (fair * server.weight)), 0);
 }
