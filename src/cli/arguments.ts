@@ -12,6 +12,7 @@ import { suggest } from '../config/problem.ts';
 import { type ImportKind, importKinds } from '../import/imported.ts';
 import { storeUsage } from '../store/addresses.ts';
 import { type AdminCommand, addAdmin } from './admin-arguments.ts';
+import { type AskedFlags, askedBy } from './asked-balancer.ts';
 import { checkDashes, Mistake, pathOf, quote, StrictCommand } from './mistake.ts';
 import * as values from './values.ts';
 
@@ -48,8 +49,9 @@ export type ParsedCommand =
   | { readonly kind: 'print'; readonly text: string }
   | { readonly kind: 'mistake'; readonly text: string };
 
-export interface ExplainFlags {
-  readonly config?: string;
+export interface ExplainFlags extends AskedFlags {
+  /** The balancer of the config is asked. */
+  readonly live?: true;
   /** A file, or `-` for standard input. */
   readonly request: string;
   /** Address of the peer; '' for a unix-domain socket. */
@@ -277,8 +279,9 @@ Examples:
   printf 'GET / HTTP/1.1\\nHost: shop.example\\n\\n' | limpet explain --request - --client 203.0.113.7
   limpet explain --request request.txt --down s1,s2 --draining s3        what if?
   limpet explain --request request.txt --now 2026-01-31T12:00:00Z --json
+  limpet explain --request request.txt --live                            what does the one that runs say?
 
-Nothing is sent, listened to or written. The request is one head as a client sends it; LF line ends will do.
+To servers nothing is sent, listened to or written. The request is one head as a client sends it; LF line ends will do.
 `;
 
 function addExplain(program: Command, found: (command: ParsedCommand) => void): void {
@@ -297,9 +300,32 @@ function addExplain(program: Command, found: (command: ParsedCommand) => void): 
     .option('--down <servers>', 'suppose that these are down: names with commas', values.names('--down'))
     .option('--draining <servers>', 'suppose that these are draining', values.names('--draining'))
     .option('--now <time>', 'suppose that it is this time, such as 2026-01-31T12:00:00Z', values.instant)
+    .option('--live', 'ask the balancer of the config, which runs: with the states and sessions of now')
+    .option('--admin <url>', 'the same, of the balancer with this admin listener', values.adminUrl)
+    .option('--ca <file>', 'PEM: the authorities that may have signed its certificate', values.file('--ca'))
     .option('--json', 'as JSON')
     .addHelpText('after', explainExamples)
-    .action((flags: ExplainFlags) => found({ kind: 'explain', flags }));
+    .action((flags: ExplainFlags) => {
+      checkLive(flags);
+      found({ kind: 'explain', flags });
+    });
+}
+
+/** A running balancer knows states and time. */
+function checkLive(flags: ExplainFlags): void {
+  const { live, admin, ca, down, draining, now, client } = flags;
+  askedBy(flags);
+  const asked = live === true ? '--live' : admin === undefined ? '' : '--admin';
+  if (asked === '') {
+    if (ca !== undefined) throw new Mistake('--ca: found it without --live or --admin, expected one of them');
+    return;
+  }
+  const [supposed] = Object.entries({ down, draining, now }).find(([, value]) => value !== undefined) ?? [];
+  if (supposed !== undefined)
+    throw new Mistake(
+      `--${supposed}: found it with ${asked}, expected it without: the balancer goes by what is so now`,
+    );
+  if (client === '') throw new Mistake(`--client: found unix with ${asked}, expected an IP address`);
 }
 
 /** Flags that describe listeners and a pool belong to servers of the command line; a file describes its own. */

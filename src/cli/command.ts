@@ -12,7 +12,7 @@ import { systemClock } from '../time/clock.ts';
 import type { AdminCommand } from './admin-arguments.ts';
 import type { AskedOptions } from './admin-client.ts';
 import { type ExplainFlags, type Overrides, type ParsedCommand, parseArguments } from './arguments.ts';
-import { type AskedBalancer, optionsAt } from './asked-balancer.ts';
+import { type AskedBalancer, askedBy, optionsAt } from './asked-balancer.ts';
 import { commandLineSource } from './command-line.ts';
 import { exitCodes } from './exit-codes.ts';
 import { createLogger } from './log.ts';
@@ -121,15 +121,21 @@ async function signToken(
 
 async function explainRequest(flags: ExplainFlags, around: Surroundings): Promise<number> {
   const file = flags.config ?? findConfig(around.folder);
-  if (file === undefined) return reportNoConfig(around);
+  const isLive = flags.live === true || flags.admin !== undefined;
+  if (file === undefined && !isLive) return reportNoConfig(around);
   try {
+    if (isLive || file === undefined) {
+      const { explainByBalancer } = await import('./explain-live.ts');
+      around.write(await explainByBalancer(await askedOptions(askedBy(flags), file, around), flags, around));
+      return exitCodes.ok;
+    }
     const { options } = await loadConfig(file, around.folder, around.env);
     // Loaded late: it brings the balancer along.
     const { formatExplanation } = await import('./explain.ts');
     around.write(await formatExplanation(options, flags, around));
     return exitCodes.ok;
   } catch (error) {
-    return reportMistake(error, file, exitCodes.config, around);
+    return reportMistake(error, file ?? 'command line', exitCodes.config, around);
   }
 }
 

@@ -1,8 +1,7 @@
 /** `limpet explain`: collects its input from flags, files and the clock, and prints the result. It writes no file. */
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { parseListener } from '../config/address.ts';
 import { shortestKey } from '../config/keys.ts';
 import type { LimpetOptions, ListenerOptions } from '../config/options.ts';
@@ -16,27 +15,22 @@ import type { SingleWorker } from '../shared/single-worker.ts';
 import { loadTable } from '../table/snapshot.ts';
 import { systemClock } from '../time/clock.ts';
 import type { ExplainFlags } from './arguments.ts';
+import { type ExplainSurroundings, readRequest } from './explain-request.ts';
 import { resolveOnce } from './resolve-once.ts';
 import { keptKey } from './state-key.ts';
-
-export interface ExplainSurroundings {
-  /** The current folder. */
-  readonly folder: string;
-  readonly readInput: () => Promise<Buffer>;
-}
 
 /** Throws UsageError for a file that cannot be read, and for a listener or server that the config does not have. */
 export async function formatExplanation(
   options: LimpetOptions,
   flags: ExplainFlags,
-  { folder, readInput }: ExplainSurroundings,
+  around: ExplainSurroundings,
 ): Promise<string> {
   const [source, keys] = findKeys(options);
   const table = findTable(options);
   const answer = await explain(
     { ...(await resolveOnce(options)), keys },
     {
-      request: flags.request === '-' ? await readInput() : readRequest(resolve(folder, flags.request)),
+      request: await readRequest(flags.request, around),
       listener: findListener(options.listeners, flags.listener),
       peer: flags.client ?? '127.0.0.1',
       down: flags.down ?? [],
@@ -131,15 +125,6 @@ function findListener(listeners: readonly ListenerOptions[], named: string | und
   if (found !== undefined) return found;
   const known = listeners.map((one) => formatAddress(one.address)).join(', ');
   throw new UsageError(`there is no listener "${named}", expected one of ${known}`);
-}
-
-function readRequest(path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    const code = codeOf(error);
-    throw new UsageError(`cannot read the request ${path}: ${code === 'ENOENT' ? 'there is no such file' : code}`);
-  }
 }
 
 /** The message of an error about a file; any other error is a fault of Limpet, and thrown again. */

@@ -114,6 +114,19 @@ describe.each(runtimes)('the config and the story of a balancer on %s', (runtime
       owner: { server: 'b', state: 'up' },
       decision: { server: 'b' },
     });
+    writeFileSync(join(limpet.folder, 'r.txt'), request);
+    const live = command('explain', '--request', 'r.txt', '--live');
+    expect(live).toMatchObject({ status: 0, text: expect.stringMatching(/Owner +b.*up[\s\S]*Decision +owner: b/) });
+    // The file has no server that drains.
+    expect(live.text).toContain('a draining');
+    expect(command('explain', '--request', 'r.txt').text).toContain('a up');
+    const url = `unix:${socketPath}`;
+    expect(command('explain', '--request', 'r.txt', '--admin', url).text).toContain('a draining');
+    const json = JSON.parse(command('explain', '--request', 'r.txt', '--live', '--json').text);
+    expect(json).toMatchObject({ decision: { kind: 'owner', server: 'b' } });
+    expect(json).not.toHaveProperty('text');
+    const none = command('explain', '--request', 'r.txt', '--admin', `${url}.none`);
+    expect(none).toEqual({ status: 3, text: expect.stringContaining('no balancer answers') });
     expect(command('ready', 'a').text).toBe('shop/a: ready\n');
 
     writeFileSync(file, 'pools: 1\n');
@@ -121,5 +134,42 @@ describe.each(runtimes)('the config and the story of a balancer on %s', (runtime
     expect([refused.status, JSON.parse(refused.body).error.code]).toEqual([422, 'config-refused']);
     expect(limpet.stderr()).toContain('reload refused, everything stays as it was');
     expect((await shopper.count()).server).toBe('b');
+  });
+});
+
+describe.each(runtimes)('a token on the socket of %s', (runtime) => {
+  test('is asked for there too, and commands have it from the config or the environment', {
+    timeout: 60_000,
+  }, async () => {
+    await using servers = await startShops('a');
+    const admin = {
+      token: 'an operator that is long enough to be one',
+      readToken: 'a reader that is long enough to be one',
+    };
+    await using limpet = await startLimpet(runtime, {
+      config: { pools: { shop: { servers: poolOf(servers) } }, admin },
+    });
+    const socketPath = join(limpet.folder, 'state/admin.sock');
+    const statusOf = async (token: string, method = 'GET', path = '/v1/servers/shop/a') => {
+      const headers = { ...(token && { authorization: `Bearer ${token}` }), 'content-type': 'application/json' };
+      const body = method === 'GET' ? undefined : '{"state":"drain"}';
+      return (await ask(`http://admin${path}`, { method, headers, socketPath, ...(body && { body }) })).status;
+    };
+    expect(await Promise.all(['', 'another', admin.token, admin.readToken].map((token) => statusOf(token)))).toEqual([
+      401, 401, 200, 200,
+    ]);
+    expect(await statusOf('', 'GET', '/readyz')).toBe(200);
+    expect([await statusOf(admin.readToken, 'PATCH'), await statusOf(admin.token, 'PATCH')]).toEqual([403, 200]);
+    const asked = (env: Record<string, string>, ...args: string[]) => {
+      const command = limpetCommand(runtime, join(limpet.folder, 'state'), args);
+      const options = { cwd: limpet.folder, env: { ...command.env, ...env }, encoding: 'utf8' } as const;
+      const { status, stdout, stderr } = spawnSync(command.file, command.args, options);
+      return { status, text: stdout + stderr };
+    };
+    expect(asked({}, 'ready', 'a')).toEqual({ status: 0, text: 'shop/a: ready\n' });
+    const at = ['--admin', `unix:${socketPath}`];
+    const refused = { status: 3, text: `limpet: ${socketPath} asks for another token: set LIMPET_ADMIN_TOKEN\n` };
+    expect(asked({}, 'servers', ...at)).toEqual({ ...refused, text: refused.text.replace('/', 'unix:/') });
+    expect(asked({ LIMPET_ADMIN_TOKEN: admin.token }, 'servers', ...at).status).toBe(0);
   });
 });
