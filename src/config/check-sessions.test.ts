@@ -108,6 +108,9 @@ test('beyond loopback only with a secret', () => {
     expect(found({ admin: { listen, token: secret } })).toEqual([]);
     expect(found({ admin: { listen } })).toHaveLength(listen.startsWith('unix:') ? 0 : 1);
   }
+  expect(found({ admin: { readToken: secret } })).toEqual([
+    'W: admin.readToken: never asked for: without admin.token, who can open the socket may do everything',
+  ]);
   expect(found({ admin: { listen: 'off' } })).toEqual([]);
 });
 

@@ -13,11 +13,18 @@ export function checkSessions({ pools, sessions, admin }: LimpetOptions): Proble
   if (sessions?.replication === 'none' && sessions.store !== 'memory') {
     found.push(warning(['sessions', 'store'], 'never written to: replication is none'));
   }
-  if (admin.listen !== null && admin.listen !== 'state' && admin.token === '' && admin.listen.kind === 'tcp') {
+  if (isTcp(admin.listen) && admin.token === '') {
     const text = `${formatAddress(admin.listen)} can be reached by every program of this machine: expected admin.token (openssl rand -hex 32), or unix:`;
     found.push(error(['admin', 'listen'], text));
   }
   found.push(...checkAdminTls(admin));
+  if (admin.readToken !== '' && admin.token === '' && !isTcp(admin.listen))
+    found.push(
+      warning(
+        ['admin', 'readToken'],
+        'never asked for: without admin.token, who can open the socket may do everything',
+      ),
+    );
   if (admin.readToken !== '' && admin.readToken === admin.token)
     found.push(error(['admin', 'readToken'], 'found the same as admin.token, expected another one: it may only read'));
   for (const pool of pools) {
@@ -27,8 +34,12 @@ export function checkSessions({ pools, sessions, admin }: LimpetOptions): Proble
   return found;
 }
 
+function isTcp(listen: AdminOptions['listen']): listen is Extract<Address, { kind: 'tcp' }> {
+  return listen !== null && listen !== 'state' && listen.kind === 'tcp';
+}
+
 function checkAdminTls({ listen, token, tls }: AdminOptions): Problem[] {
-  const address = listen === null || listen === 'state' || listen.kind === 'unix' ? null : listen;
+  const address = isTcp(listen) ? listen : null;
   if (tls !== null && address === null)
     return [error(['admin', 'tls'], 'found a certificate, expected admin.listen with a TCP address such as :9000')];
   if (tls !== null || token === '' || address === null || isLocal(address)) return [];

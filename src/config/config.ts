@@ -1194,8 +1194,8 @@ export interface AdminConfig {
    */
   readonly listen?: string;
   /**
-   * Required as `Authorization: Bearer TOKEN`; a text of at least 32 characters (openssl rand -hex 32). The command
-   * takes it from `LIMPET_ADMIN_TOKEN`. Default: none.
+   * Required as `Authorization: Bearer TOKEN`, on a unix-domain socket too; a text of at least 32 characters (openssl
+   * rand -hex 32). The command takes it from `LIMPET_ADMIN_TOKEN`. Default: none.
    */
   readonly token?: string;
   /**

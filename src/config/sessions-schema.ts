@@ -87,7 +87,7 @@ export const adminSchema = map({
   token: open(
     secret,
     'none',
-    `Required as \`Authorization: Bearer TOKEN\`; ${secretForm}. The command takes it from \`LIMPET_ADMIN_TOKEN\`.`,
+    `Required as \`Authorization: Bearer TOKEN\`, on a unix-domain socket too; ${secretForm}. The command takes it from \`LIMPET_ADMIN_TOKEN\`.`,
   ),
   readToken: open(
     secret,
