@@ -216,7 +216,7 @@ test('what is shown and what is printed would be told apart', () => {
 });
 
 describe.each(runtimes)('the commands of the guide on %s', (runtime) => {
-  test.for(Object.entries(pages))('%s', { timeout: 60_000 }, async ([path, page], context) => {
+  test.for(Object.entries(pages))('%s', { timeout: 120_000 }, async ([path, page], context) => {
     for (const program of ['curl', 'promtool', 'tmux'] as const) needProgram(context, program);
     const commands = commandsOfPage(path).filter(({ text }) => notRun[path]?.[text] === undefined);
     expect(commands.length).toBeGreaterThan(0);

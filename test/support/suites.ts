@@ -12,9 +12,9 @@ const root = join(import.meta.dirname, '../..');
 /** What users rely on most, and what the two runtimes do most differently. */
 const onBoth = named('early-answers', 'start', 'stores');
 
-/** The runtime where more can go wrong, where the name would give the other one. */
+/** The runtime where more can go wrong, or on which many commands start sooner, where the name would give the other one. */
 const chosen: Readonly<Record<Runtime, ReadonlySet<string>>> = {
-  bun: named('h2-requests', 'kill-owner', 'outage', 'reload', 'tls-pool'),
+  bun: named('admin-verbs', 'h2-requests', 'kill-owner', 'outage', 'page-commands', 'reload', 'tls-pool'),
   node: named('grpc'),
 };
 
