@@ -31,6 +31,7 @@ import type { Numbers } from '../shared/slots.ts';
 import { sweep } from '../table/expiry.ts';
 import { recordsPerPage } from '../table/layout.ts';
 import { type Clock, systemClock, systemTimers, type Timers } from '../time/clock.ts';
+import { RunningTime } from '../time/running-time.ts';
 import { Wheel } from '../time/wheel.ts';
 import type { TraceSink } from '../tracing/batch.ts';
 import { RandomIds } from '../tracing/ids.ts';
@@ -84,6 +85,7 @@ export class Balancer {
   private readonly deps: BalancerDependencies;
   private readonly clock: Clock;
   private readonly wheel: Wheel;
+  private readonly time: RunningTime;
   private readonly budget: BufferBudget;
   private readonly connects: Connects;
   private readonly context: WorkerContext;
@@ -103,6 +105,7 @@ export class Balancer {
     this.deps = deps;
     this.clock = clock;
     this.wheel = new Wheel(clock.monotonic());
+    this.time = new RunningTime(clock, Wheel.tickMs);
     this.budget = new BufferBudget(options.limits.keptBytes, this.wheel, shared.counters, (run) => net.afterTurn(run));
     this.connects = new Connects(options.limits.connecting, null);
     this.context = this.createContext();
@@ -204,7 +207,7 @@ export class Balancer {
   }
 
   private tick(): void {
-    this.wheel.turn(this.clock.monotonic());
+    this.wheel.turn(this.time.read());
     const now = this.clock.now();
     for (const pool of this.pools.all) {
       pool.makeRoom();

@@ -49,6 +49,16 @@ test('a pool whose certificates are not there is not asked, not even in plain te
   expect(said[0]).toBe('s0 not asked: the certificates of its pool have not been loaded');
 });
 
+test('a check that is late because this process did not run says nothing of the server; the next one does', () => {
+  const { time, servers, said, checks } = setUp(1, { fall: 1 });
+  checks.start();
+  time.advance(500);
+  time.stopFor(3000);
+  expect([servers[0]?.state, said]).toEqual(['up', ['s0 not asked: this process did not run for 2600 ms']]);
+  time.advance(400);
+  expect(servers[0]?.state).toBe('down');
+});
+
 test('a check that this machine could not make says nothing of the server', () => {
   const { net, time, servers, said, checks } = setUp(1);
   checks.start();

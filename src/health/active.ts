@@ -9,6 +9,7 @@ import type { Fleet } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
 import type { Net } from '../net/socket.ts';
 import type { Clock, Timers } from '../time/clock.ts';
+import { lateMs } from '../time/running-time.ts';
 import { Probe, type ProbeTransport } from './probe.ts';
 
 /** What a check has shown of the process behind the address of the server. */
@@ -106,8 +107,12 @@ export class ActiveChecks {
       const spread = 1 + options.jitter * (2 * random() - 1);
       // Set before the outcome is reported: whoever stops the checks because of it stops this timer too.
       this.wait(entry, Math.max(0, started + options.interval * spread - clock.monotonic()));
-      if (shortage === null) this.count(entry, problem, probe);
-      else this.deps.onShortage(entry.server, shortage);
+      const delayMs = clock.monotonic() - started - options.timeout;
+      // Its answer may have been there in time, unread.
+      const isOurs = problem !== null && delayMs > lateMs;
+      const why = shortage ?? (isOurs ? `this process did not run for ${Math.round(delayMs)} ms` : null);
+      if (why === null) this.count(entry, problem, probe);
+      else this.deps.onShortage(entry.server, why);
     });
     entry.probe = probe;
     probe.start();

@@ -37,6 +37,12 @@ export class HandTime implements Clock, Timers {
     return this.waiting.size;
   }
 
+  /** The process does not run for so long (ms): what is due meanwhile runs when it goes on, late. */
+  stopFor(ms: number): void {
+    this.time += ms;
+    for (const one of [...this.waiting].filter(({ at }) => at <= this.time)) if (this.waiting.delete(one)) one.run();
+  }
+
   /** Runs what is due in the next `ms`, each at its own moment, those set meanwhile too. */
   advance(ms: number): void {
     const end = this.time + ms;
