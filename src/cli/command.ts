@@ -17,7 +17,7 @@ import { commandLineSource } from './command-line.ts';
 import { exitCodes } from './exit-codes.ts';
 import { createLogger } from './log.ts';
 import { checkMachine } from './machine-checks.ts';
-import { type ConfigSource, run, type Start } from './run.ts';
+import { type ConfigSource, contentOf, run, type Start } from './run.ts';
 import type { HeldSignals } from './signals.ts';
 import { signForce } from './token.ts';
 
@@ -231,6 +231,8 @@ async function serveFile(
     around.writeError(`${why}\n\n${help.kind === 'print' ? help.text : ''}`);
     return exitCodes.usage;
   }
+  const path = resolve(around.folder, file);
+  const content = watch === true ? contentOf(path) : null;
   let loaded: Awaited<ReturnType<typeof loadConfig>>;
   try {
     loaded = await loadConfig(file, around.folder, around.env);
@@ -246,7 +248,7 @@ async function serveFile(
     const problems = checkMachine(read.options, read.warnings, read.source, around);
     return { options: override(read.options, overrides), warnings: formatProblems(read.source, problems) };
   };
-  const config = { path: resolve(around.folder, file), reread, readText, watch: watch === true };
+  const config = { path, reread, readText, watch: watch === true, content };
   return serve(override(options, overrides), warnings, source, config, around);
 }
 

@@ -47,6 +47,8 @@ export interface ConfigSource {
   readonly readText: (text: string) => { readonly options: LimpetOptions; readonly warnings: string };
   /** Reload when it changes. */
   readonly watch: boolean;
+  /** What was in the file before it was read; null: that is not known. */
+  readonly content: Buffer | null;
 }
 
 export interface RunDependencies {
@@ -274,21 +276,27 @@ class Run {
   private watch(): void {
     const { file, log } = this.deps;
     if (file?.watch !== true) return;
-    let known = contentOf(file.path);
-    const watch = new FolderWatch(systemTimers, () => {
-      watch.follow([file.path]);
+    let known = file.content;
+    const compare = (): void => {
       const content = contentOf(file.path);
       // Between two steps of an editor it may not be there.
       if (content === null || (known !== null && content.equals(known))) return;
       known = content;
       log.info(`${file.path} has changed`);
       this.reload();
+    };
+    const watch = new FolderWatch(systemTimers, () => {
+      watch.follow([file.path]);
+      compare();
     });
     watch.follow([file.path]);
+    // It may have changed since it was read.
+    compare();
   }
 }
 
-function contentOf(path: string): Buffer | null {
+/** null: it is not there, or cannot be read. */
+export function contentOf(path: string): Buffer | null {
   try {
     return readFileSync(path);
   } catch {

@@ -37,7 +37,7 @@ process.exitCode = await run(options, {
   log,
   runtime,
   signals: process,
-  file: { path: '', reread: load, readText: () => ({ options, warnings: '' }), watch: false },
+  file: { path: '', reread: load, readText: () => ({ options, warnings: '' }), watch: false, content: null },
   reopenLogs: () => {},
   writeError,
 });
