@@ -112,6 +112,10 @@ export const PoolSchema = z
     }),
     inflight: count,
     waiting: count.openapi({ description: 'Requests that wait for a server.' }),
+    requestsPerSecond: z
+      .number()
+      .nonnegative()
+      .openapi({ description: 'Requests that were completed, over the last ten seconds.' }),
   })
   .openapi('Pool');
 
@@ -122,6 +126,10 @@ export const WorkerSchema = z
     worker: count.openapi({ description: 'From 1.' }),
     listening: z.boolean(),
     replaced: count.openapi({ description: 'How often another thread took its place.' }),
+    loopDelayMs: z
+      .number()
+      .nonnegative()
+      .openapi({ description: 'How late its event loop was at the last look, of which there are four a second.' }),
   })
   .openapi('Worker');
 

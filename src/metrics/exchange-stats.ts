@@ -162,6 +162,11 @@ export class ExchangeStats {
     };
   }
 
+  /** Requests of the slot that are over, at all workers. */
+  static requests(workers: readonly ExchangeStats[], slot: number): number {
+    return workers.reduce((sum, { words }) => sum + words[slot * countWords + requestsAt]!, 0);
+  }
+
   /** The histogram of one of `duration`, over all workers. */
   static histogram(workers: readonly ExchangeStats[], slot: number, what: number): Float64Array {
     const sum = new Float64Array(histogramWords);

@@ -11,6 +11,7 @@ import { type Numbers, poolName } from '../shared/slots.ts';
 import { schemeOf } from '../store/addresses.ts';
 import type { HealthMonitor } from './health-monitor.ts';
 import type { Readiness } from './readiness.ts';
+import type { RequestRates } from './request-rates.ts';
 import type { ServerControl } from './server-control.ts';
 import type { WorkerStatus } from './worker-group.ts';
 
@@ -23,6 +24,9 @@ export interface AdminViewsDependencies {
   readonly counters: () => Record<string, number>;
   readonly workers: () => readonly WorkerStatus[];
   readonly readiness: Pick<Readiness, 'now'>;
+  readonly rates: Pick<RequestRates, 'of'>;
+  /** How late (ms) the event loop of a worker, from 0, was the last time. */
+  readonly loopDelay: (worker: number) => number;
   /** null: there is none. */
   readonly store: () => { readonly incarnation: string } | null;
   /** Path of the config file; null: the config came in another way. */
@@ -43,7 +47,7 @@ export class AdminViews {
   }
 
   async pools(): Promise<PoolView[]> {
-    const { options, numbers, load } = this.deps;
+    const { options, numbers, load, rates } = this.deps;
     const all = await this.deps.servers.list();
     const { slots } = numbers();
     return options().pools.map(({ name, balance }): PoolView => {
@@ -58,12 +62,18 @@ export class AdminViews {
         skew: rounded(skewOf(usable.map(({ weight, sessions }) => ({ weight, sessions: sessions.live })))),
         inflight: servers.reduce((sum, { inflight }) => sum + inflight, 0),
         waiting: Math.max(0, load.waiting(slots.get(poolName(name)) ?? 0)),
+        requestsPerSecond: rates.of(name),
       };
     });
   }
 
   workers(): WorkerView[] {
-    return this.deps.workers().map(({ worker, ...rest }) => ({ worker: worker + 1, ...rest }));
+    const { workers, loopDelay } = this.deps;
+    return workers().map(({ worker, ...rest }) => ({
+      worker: worker + 1,
+      ...rest,
+      loopDelayMs: Math.round(loopDelay(worker) * 10) / 10,
+    }));
   }
 
   async status(): Promise<Status> {

@@ -79,6 +79,16 @@ export class SharedState {
     return ExchangeStats.read(this.stats, slot, isWhole);
   }
 
+  /** Requests that the server or pool of this slot has completed, at all workers. */
+  requestsNow(slot: number): number {
+    return ExchangeStats.requests(this.stats, slot);
+  }
+
+  /** How late (ms) the event loop of this worker, from 0, was at its last beat. */
+  loopDelayNow(worker: number): number {
+    return this.stats[worker]?.lastLoopDelayMs ?? 0;
+  }
+
   /** Sessions in the table, by `pool/server`. */
   sessionsNow(): Record<string, number> {
     const sessions: Record<string, number> = {};

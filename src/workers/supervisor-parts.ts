@@ -12,6 +12,7 @@ import type { WriteLines } from '../metrics/access-log.ts';
 import { counter } from '../metrics/counters.ts';
 import type { Address, Net } from '../net/socket.ts';
 import { ProbeVerdict } from '../shared/probe-verdict.ts';
+import { poolName } from '../shared/slots.ts';
 import type { InjectedFault } from '../store/injected-fault.ts';
 import { census } from '../table/census.ts';
 import { type Clock, systemTimers, type Timers, unixSeconds } from '../time/clock.ts';
@@ -29,6 +30,7 @@ import { LimitWatch } from './limit-watch.ts';
 import { explainLive } from './live-explain.ts';
 import { MetricsService } from './metrics-service.ts';
 import { Readiness } from './readiness.ts';
+import { RequestRates } from './request-rates.ts';
 import { ServerControl } from './server-control.ts';
 import { SessionControl } from './session-control.ts';
 import { SharedState } from './shared-state.ts';
@@ -112,6 +114,7 @@ export interface SupervisorParts {
   readonly traceExport: TraceExport;
   readonly readiness: Readiness;
   readonly emptyWatch: EmptyWatch;
+  readonly rates: RequestRates;
 }
 
 export function createParts(
@@ -292,6 +295,13 @@ export function createParts(
     clock,
     timers,
   });
+  const rates = new RequestRates({
+    pools: () =>
+      new Map(rollout.options.pools.map(({ name }) => [name, rollout.numbers.slots.get(poolName(name)) ?? 0])),
+    requests: (slot) => state.requestsNow(slot),
+    clock,
+    timers,
+  });
   const admin: AdminService = new AdminService({
     pair: () => certificates.adminPair,
     metrics: (accept) => metrics.scrape(accept),
@@ -314,6 +324,8 @@ export function createParts(
     counters: () => state.countersNow(),
     workers: () => workers.status,
     readiness,
+    rates,
+    loopDelay: (worker) => state.loopDelayNow(worker),
     store,
     configFile: deps.configFile ?? null,
     runtime: net.runtime,
@@ -357,6 +369,7 @@ export function createParts(
     traceExport,
     readiness,
     emptyWatch,
+    rates,
   };
 }
 

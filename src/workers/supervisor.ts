@@ -82,6 +82,7 @@ export class Supervisor {
     tableSaver.start();
     this.parts.metrics.start();
     this.parts.readiness.start();
+    this.parts.rates.start();
   }
 
   /** Replaces the config at all workers. Rejects when that cannot be, and says why; then nothing has changed. */
@@ -166,6 +167,7 @@ export class Supervisor {
     const { names, monitor, descriptorRoom, certificates, limits, readiness } = this.parts;
     readiness.stop();
     this.parts.emptyWatch.stop();
+    this.parts.rates.stop();
     limits.stop();
     certificates.stop();
     names.stop();

@@ -175,7 +175,7 @@ export class FakeAdmin implements AsyncDisposable {
       startedAt: this.startedAt,
       configFile: '/etc/limpet/limpet.yaml',
       configHash: '5f3a',
-      workers: [1, 2].map((worker) => ({ worker, listening: true, replaced: 0 })),
+      workers: [1, 2].map((worker) => ({ worker, listening: true, replaced: 0, loopDelayMs: worker })),
       store: { kind: 'redis', replication: 'sync', lag: 0 },
       counters: this.counters,
       sessions: { live, copied, uncopied },
@@ -196,6 +196,7 @@ export class FakeAdmin implements AsyncDisposable {
         skew: sessions.live === 0 ? 1 : most / (sessions.live / members.length),
         inflight: members.reduce((total, { inflight }) => total + inflight, 0),
         waiting: 0,
+        requestsPerSecond: 12.5,
       };
     });
   }

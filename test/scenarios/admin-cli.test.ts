@@ -107,6 +107,9 @@ describe.each(runtimes)('the config and the story of a balancer on %s', (runtime
 
     const shopper = new Shopper(limpet.url);
     expect((await shopper.count()).server).toBe('b');
+    const list = async (path: string) => JSON.parse((await ask(`http://admin${path}`, { socketPath })).body);
+    await until('the requests of the pool are counted', async () => (await list('/v1/pools'))[0].requestsPerSecond > 0);
+    expect((await list('/v1/workers'))[0].loopDelayMs).toBeGreaterThanOrEqual(0);
     const cookie = `limpet=${shopper.cookies.get('limpet')}`;
     const request = `GET / HTTP/1.1\nHost: shop\nCookie: ${cookie}\n\n`;
     const explained = await post('/v1/explain', 'application/json', JSON.stringify({ request }));

@@ -133,6 +133,8 @@ function Pool({ name }: { name: string }) {
       <dl class="pairs">
         <dt>Sessions</dt>
         <dd>{short(pool.sessions.live)}</dd>
+        <dt>Requests/s</dt>
+        <dd>{rate(pool.requestsPerSecond)}</dd>
         <dt>In flight</dt>
         <dd>{short(pool.inflight)}</dd>
         <dt>Waiting</dt>
@@ -211,7 +213,12 @@ export function Footer() {
       <span>Limpet {now.version}</span>
       <span>{now.runtime}</span>
       <span>pid {now.pid}</span>
-      {now.workers !== undefined && <span>{now.workers.length} workers</span>}
+      {now.workers !== undefined && (
+        <span>
+          {now.workers.length} workers, loop delay{' '}
+          {Math.round(now.workers.reduce((most, { loopDelayMs }) => Math.max(most, loopDelayMs), 0))} ms
+        </span>
+      )}
       <span>{now.store === null ? 'no store' : `store: ${now.store.kind}`}</span>
       {now.configFile !== null && <span class="foot-file">{now.configFile}</span>}
       {access.value === 'read' && <span>read-only</span>}
