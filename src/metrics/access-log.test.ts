@@ -151,10 +151,10 @@ describe('batches', () => {
     expect(written).toHaveLength(2);
   });
 
-  test('no more than 16 KiB wait, and the timer begins anew after them', () => {
+  test('no more than 64 KiB wait, and the timer begins anew after them', () => {
     const { time, written, log } = open();
     const line = formatText(record).length + 1;
-    const lines = Math.ceil((16 * 1024) / line);
+    const lines = Math.ceil((64 * 1024) / line);
     for (let i = 1; i < lines; i++) log.record(record);
     expect(written).toEqual([]);
     time.advance(99);

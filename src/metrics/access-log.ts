@@ -79,7 +79,7 @@ export interface Sampling {
 export const everyExchange: Sampling = { share: 1, random: () => 0 };
 
 /** A batch is written when it has this many bytes, or is this old (ms). */
-const batchBytes = 16 * 1024;
+const batchBytes = 64 * 1024;
 const batchAge = 100;
 /**
  * When this many characters are waiting for a reader that does not read, lines are dropped: no request waits, and memory is
