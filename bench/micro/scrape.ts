@@ -44,6 +44,7 @@ const metrics = new MetricsService({
   serversOf: () => members,
   state,
   certificates: () => [],
+  store: () => null,
   clock: { now: Date.now, wall: Date.now, monotonic: () => performance.now() },
   runtime: process.versions.bun === undefined ? 'node' : 'bun',
 });

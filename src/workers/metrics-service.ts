@@ -23,6 +23,7 @@ import {
 import { distributionOf } from '../metrics/histogram.ts';
 import { one, processFamilies } from '../metrics/process-families.ts';
 import { type PoolFigures, poolFamilies, type ServerFigures, serverFamilies } from '../metrics/server-families.ts';
+import { type StoreFigures, storeFamilies } from '../metrics/store-families.ts';
 import { type Numbers, poolName } from '../shared/slots.ts';
 import type { SessionTable } from '../table/table.ts';
 import type { Clock } from '../time/clock.ts';
@@ -40,6 +41,8 @@ export interface MetricsServiceDependencies {
     readonly load: Load;
   };
   readonly certificates: () => readonly CertificateStatus[];
+  /** null: there is no store. */
+  readonly store: () => { readonly figures: StoreFigures } | null;
   readonly clock: Clock;
   readonly runtime: string;
 }
@@ -102,6 +105,7 @@ export class MetricsService {
       ...this.workerFamilies(),
       ...counterFamilies(state.countersNow()),
       ...this.tableFamilies(),
+      ...this.storeFamilies(),
       ...poolFamilies(pools),
       ...serverFamilies(servers, servers.length > maxInFull),
       this.certificateFamily(),
@@ -202,6 +206,11 @@ export class MetricsService {
         capacity,
       ),
     ];
+  }
+
+  private storeFamilies(): Family[] {
+    const store = this.deps.store();
+    return store === null ? [] : storeFamilies(store.figures);
   }
 
   private certificateFamily(): Family {

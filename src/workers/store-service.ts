@@ -14,14 +14,16 @@ import { codeOf, UsageError } from '../errors.ts';
 import type { EventPublisher } from '../events/bus.ts';
 import { publishSessionEvents, SessionEventBatch } from '../events/session-events.ts';
 import type { Load } from '../fleet/load.ts';
+import type { StoreFigures } from '../metrics/store-families.ts';
 import { listenError } from '../net/listen-error.ts';
 import type { Address } from '../net/socket.ts';
 import { Replicator } from '../ownership/replicator.ts';
 import { kindName, type Numbers } from '../shared/slots.ts';
 import { serveStore } from '../store/remote.ts';
-import type { Copy, SessionId, Store } from '../store/store.ts';
+import type { Copy, SessionId } from '../store/store.ts';
 import { answer404IfUnconfigured } from './injected-faults.ts';
 import { InterfacePools } from './interface-pools.ts';
+import { MeasuredStore } from './measured-store.ts';
 import type { StoreLink } from './messages.ts';
 import { type OpenStoreDependencies, openFor } from './open-store.ts';
 import { stateSocket } from './state-socket.ts';
@@ -40,7 +42,7 @@ const stepPauseMs = 10;
 export class StoreService {
   private readonly options: SessionsOptions;
   private readonly deps: StoreServiceDependencies;
-  private readonly store: Store;
+  private readonly store: MeasuredStore;
   private listener: HttpListener | null = null;
   private readonly pools: InterfacePools;
   private readonly sessionEvents: SessionEventBatch;
@@ -48,7 +50,7 @@ export class StoreService {
   /** The incarnation of the store when it failed; null: it works. */
   private failedIn: string | null = null;
 
-  private constructor(options: SessionsOptions, store: Store, deps: StoreServiceDependencies) {
+  private constructor(options: SessionsOptions, store: MeasuredStore, deps: StoreServiceDependencies) {
     this.options = options;
     this.deps = deps;
     this.store = store;
@@ -64,7 +66,7 @@ export class StoreService {
 
   /** Throws UsageError when the store cannot be used, and the system's error when the interface cannot listen. */
   static async open(options: SessionsOptions, deps: StoreServiceDependencies): Promise<StoreService> {
-    const store = await openFor(options, deps);
+    const store = new MeasuredStore(await openFor(options, deps), deps.clock);
     try {
       const service = new StoreService(options, store, deps);
       service.listener = await service.listen();
@@ -80,6 +82,11 @@ export class StoreService {
   /** Changes whenever the store has lost its copies. */
   get incarnation(): string {
     return this.store.incarnation;
+  }
+
+  /** What its operations took, and which have failed. */
+  get figures(): StoreFigures {
+    return this.store.measures.figures;
   }
 
   /** The last sweep has failed, which comes each second: the store does not answer. */

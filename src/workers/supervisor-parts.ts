@@ -282,6 +282,7 @@ export function createParts(
     serversOf: (pool) => monitor.serversOf(pool),
     state,
     certificates: () => certificates.status(),
+    store,
     clock,
     runtime: net.runtime,
   });

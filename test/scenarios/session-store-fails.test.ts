@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { startLimpet } from '../support/limpet.ts';
 import { until } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
+import { samplesOf, scrape } from '../support/scrape.ts';
 import { poolOf, Shopper, startShops } from '../support/shop.ts';
 
 describe.each(runtimes)('a store that fails on %s', (runtime) => {
@@ -30,6 +31,9 @@ describe.each(runtimes)('a store that fails on %s', (runtime) => {
     expect(answer).toMatchObject({ server, count: 2 });
     expect(shopper.reply.headers['limpet-degraded']).toBe('session-store');
     expect(await limpet.counters()).toMatchObject({ copies_failed: 1, copies_degraded: 1 });
+    const samples = samplesOf((await scrape(limpet)).body);
+    expect(samples.get('limpet_store_errors_total{code="state-too-large",operation="put"}')).toBe(1);
+    expect(samples.get('limpet_store_operation_duration_seconds_count{operation="put"}')).toBe(2);
     expect(await shopper.count()).toMatchObject({ server, count: 3 });
     expect(shopper.reply.headers['limpet-degraded']).toBeUndefined();
   });
