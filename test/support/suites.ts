@@ -41,7 +41,7 @@ const onDemand = new Map<string, string>(
     limits: ['descriptors', 'store-flood', 'table-flood'],
     load: ['smoke'],
     outage: ['names', 'reload-dead-server', 'session-store-fails', 'session-signout-store-away', 'shortage'],
-    reload: ['reload-memory', 'reload-under-way'],
+    reload: ['reload-memory', 'reload-under-way', 'watch'],
     'refused-changes': ['lost-context', 'session-fenced'],
     requests: ['addresses', 'costs', 'http-1.0', 'interleaving', 'trust'],
     'session-put': [
@@ -61,7 +61,7 @@ const onDemand = new Map<string, string>(
     start: ['embedded'],
     stores: ['injected-faults', 'session-redis'],
     strategies: ['app-cookie', 'behaviours', 'user-sessions-real'],
-    'tls-reload': ['tls-refused-config', 'tls-renewals', 'tls-expiry-warning', 'https-sessions'],
+    'tls-reload': ['admin-tls', 'tls-refused-config', 'tls-renewals', 'tls-expiry-warning', 'https-sessions'],
   }).flatMap(([kept, left]) => left.map((name) => [`${name}.test.ts`, kept] as const)),
 );
 
