@@ -53,7 +53,7 @@ const onDemand = new Map<string, string>(
       'session-reload-removes',
     ],
     restart: ['workers'],
-    'session-drain': ['deploys', 'server-pipelining'],
+    'session-drain': ['server-pipelining'],
     shutdown: ['signals'],
     'socket.io': ['socket.io-polling'],
     'source-ip': ['source-ip-table'],
