@@ -43,6 +43,9 @@ import { type Stream, Streams } from './streams.ts';
 /** DATA that the other side's windows make smaller than this is its doing. */
 const smallDataBytes = 1024;
 
+/** As `FieldList` counts them. Some fifty ordinary requests, or one whose fields are large. */
+const maxTurnFieldBytes = 16 * 1024;
+
 export class Protocol {
   readonly peer = new PeerSettings();
   readonly streams: Streams;
@@ -68,6 +71,8 @@ export class Protocol {
   private dataStreamId = 0;
   /** The rest of that frame has been given back already, because the stream was reset. */
   private isRestGivenBack = false;
+  /** Of the requests that were read in this turn. */
+  private turnFieldBytes = 0;
   private nowMs: number;
   private hasFailed = false;
   private hasPeerGoaway = false;
@@ -129,16 +134,27 @@ export class Protocol {
 
   /** Takes all of what has come. */
   read(bytes: Buffer, nowMs: number): void {
+    for (let p = 0; p >= 0; ) p = this.readTurn(bytes, p, nowMs);
+  }
+
+  /**
+   * Takes what has come, from `from` on, up to as many requests as one turn of the event loop is for (`maxTurnFieldBytes`): a few bytes
+   * of a header block may stand for many of a request. Returns where the next turn goes on; negative: all of it is taken.
+   */
+  readTurn(bytes: Buffer, from: number, nowMs: number): number {
     this.nowMs = nowMs;
+    this.turnFieldBytes = 0;
     const { reader } = this;
-    for (let p = 0; !this.hasFailed; ) {
+    for (let p = from; !this.hasFailed; ) {
       p = reader.read(bytes, p);
-      if (reader.event === FrameEvent.none) return;
+      if (reader.event === FrameEvent.none) break;
       if (reader.event === FrameEvent.data) this.onData();
       else if (reader.event === FrameEvent.frame) this.onFrame();
       else if (reader.event === FrameEvent.ignored) this.count(Abuse.emptyFrames);
       else this.fail(reader.error!);
+      if (this.turnFieldBytes > maxTurnFieldBytes) return p;
     }
+    return -1;
   }
 
   // What this side sends.
@@ -347,6 +363,7 @@ export class Protocol {
       return null;
     }
     const reason = decoder.decode(block.bytes, block.start, block.end, fields);
+    this.turnFieldBytes += fields.size;
     if (repeat === Repeat.none) repeated.remember(block, before, decoder.tableChanges);
     fields.repeat = repeat;
     return reason;

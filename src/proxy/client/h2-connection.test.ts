@@ -105,6 +105,48 @@ describe('exchanges', () => {
   });
 });
 
+describe('many requests in one read', () => {
+  const large = (id: number) =>
+    request(id, true, 'GET', `/${id}`, ...Array.from({ length: 40 }, (_, i) => `x-${i}: ${'v'.repeat(100)}`));
+  const paths = (exchanges: readonly { readonly events: readonly string[] }[]) =>
+    exchanges.map(({ events }) => events[0]);
+
+  test('are served a few in each turn of the event loop, in their order, and nothing is read meanwhile', () => {
+    const { send, peer, exchanges, endTurn } = begun();
+    send(...[1, 3, 5, 7].map(large));
+    expect([paths(exchanges), peer.paused]).toEqual([['GET /1', 'GET /3', 'GET /5'], true]);
+    // What had arrived before, and comes all the same.
+    send(large(9));
+    expect(exchanges).toHaveLength(3);
+    endTurn();
+    expect([paths(exchanges), peer.paused]).toEqual([['GET /1', 'GET /3', 'GET /5', 'GET /7', 'GET /9'], false]);
+  });
+
+  test('a few bytes that stand for many count as many', () => {
+    const { send, exchanges, endTurn } = begun();
+    // Literal with indexing, then by its place in the table.
+    const field = Buffer.concat([Buffer.from([0x40, 1, 0x78, 0x7f, 0xc9, 0x05]), Buffer.alloc(840, 'v')]);
+    const named = Buffer.alloc(10, 0xbe);
+    const head = (id: number, ...rest: readonly Buffer[]) => {
+      const [first = Buffer.alloc(0)] = [request(id, true)];
+      const block = Buffer.concat([first.subarray(9), ...rest]);
+      return frame(headers, 5, id, block);
+    };
+    send(head(1, field, named), ...Array.from({ length: 9 }, (_, i) => head(2 * i + 3, named)));
+    expect(exchanges.length).toBe(2);
+    for (let turn = 0; turn < 6; turn++) endTurn();
+    expect(exchanges.length).toBe(10);
+  });
+
+  test('that wait are dropped with their connection', () => {
+    const { send, peer, exchanges, endTurn } = begun();
+    send(...[1, 3, 5, 7].map(large));
+    peer.handler.onClose(null);
+    endTurn();
+    expect([exchanges.length, exchanges.map(({ events }) => events.at(-1))]).toEqual([3, ['gone', 'gone', 'gone']]);
+  });
+});
+
 describe('flow control', () => {
   test('data waits for the window of its stream, and the server for the client', () => {
     const { send, frames, last } = begun();

@@ -51,6 +51,8 @@ export class H2ClientConnection
   /** The client owes the rest of a frame or of a header block. */
   private isCut = false;
   private isPaused = false;
+  /** What of the last read is for later turns of the event loop. */
+  private unread: Buffer | null = null;
   /** Wheel time since when there has been no stream. */
   private idleSince: number;
   private linger: Linger | null = null;
@@ -79,7 +81,9 @@ export class H2ClientConnection
   // The socket.
 
   onData(chunk: Buffer): void {
-    if (this.isServing) this.read(chunk);
+    // What had arrived before the socket was paused may still come.
+    if (this.unread !== null) this.setUnread(Buffer.concat([this.unread, chunk]));
+    else if (this.isServing) this.read(chunk);
     else if (this.state !== 'lingering') return;
     else if (this.linger?.drop(chunk.length) === false) this.close();
     else if (this.socket.pending === 0) this.setLingerDeadline();
@@ -88,14 +92,37 @@ export class H2ClientConnection
   private read(chunk: Buffer): void {
     const { protocol, socket } = this;
     this.output.schedule();
-    protocol.read(chunk, this.worker.wheel.now);
+    const next = protocol.readTurn(chunk, 0, this.worker.wheel.now);
     this.streams.startBegun();
     if (!this.isServing) return;
     if (protocol.isCut !== this.isCut) this.onCut(protocol.isCut);
-    if (socket.pending > maxPendingBytes && !this.isPaused) {
-      this.isPaused = true;
-      socket.pause();
+    if (next >= 0 && next < chunk.length) {
+      this.setUnread(chunk.subarray(next));
+      this.worker.net.afterTurn(() => this.readOn());
     }
+    if (this.unread !== null || socket.pending > maxPendingBytes) this.setPaused(true);
+  }
+
+  /** Other connections have had their turn. */
+  private readOn(): void {
+    const { unread, socket } = this;
+    if (unread === null) return;
+    this.setUnread(null);
+    this.read(unread);
+    if (this.unread === null && socket.pending <= maxPendingBytes) this.setPaused(false);
+  }
+
+  private setUnread(bytes: Buffer | null): void {
+    const more = (bytes?.length ?? 0) - (this.unread?.length ?? 0);
+    this.unread = bytes;
+    if (more !== 0) this.addBuffered(more);
+  }
+
+  private setPaused(isPaused: boolean): void {
+    if (isPaused === this.isPaused || !this.isServing) return;
+    this.isPaused = isPaused;
+    if (isPaused) this.socket.pause();
+    else this.socket.resume();
   }
 
   private get isServing(): boolean {
@@ -119,10 +146,7 @@ export class H2ClientConnection
   onDrain(): void {
     if (this.state === 'closing') this.worker.wheel.set(this.deadline, silenceMs);
     else if (this.state === 'lingering') this.setLingerDeadline();
-    if (this.isPaused) {
-      this.isPaused = false;
-      this.socket.resume();
-    }
+    if (this.unread === null) this.setPaused(false);
     this.output.onDrain();
     if (this.socket.pending === 0) for (const user of this.streams.all()) user.onSocketDrain();
   }
@@ -136,6 +160,7 @@ export class H2ClientConnection
   onClose(): void {
     if (this.state === 'closed') return;
     this.setState('closed');
+    this.setUnread(null);
     this.worker.wheel.cancel(this.deadline);
     this.output.end();
     for (const user of this.streams.all()) user.onGone();
@@ -277,6 +302,7 @@ export class H2ClientConnection
     this.linger = new Linger(this.worker, this.settings, true);
     if (this.isPaused) this.socket.resume();
     this.isPaused = false;
+    this.setUnread(null);
     this.output.write();
     if (this.socket.pending === 0) this.setLingerDeadline();
     else this.worker.wheel.set(this.deadline, this.settings.timeouts.write);
