@@ -19,6 +19,7 @@ export function percent(part: number, whole: number): string {
 }
 
 export function millis(value: number): string {
+  if (value === 0) return '0 ms';
   if (value < 1) return `${value.toFixed(2)} ms`;
   if (value < 10) return `${value.toFixed(1)} ms`;
   return value < 10_000 ? `${Math.round(value)} ms` : `${(value / 1000).toFixed(1)} s`;
