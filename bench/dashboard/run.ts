@@ -6,8 +6,7 @@
  *      one server process on every address of 127.0.0.0/8 <── Limpet, two workers <── 20 clients
  *                                                               └── admin <── Chromium, limpet top, this program
  */
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -25,6 +24,8 @@ import { buildDashboard, launch, openPage } from '../../test/dashboard/browser.t
 import { limpetCommand } from '../../test/support/command.ts';
 import { startLimpet } from '../../test/support/limpet.ts';
 import { findProgram } from '../../test/support/programs.ts';
+import { Tmux } from '../../test/support/tmux.ts';
+import { cpuTime } from '../macro/cpu.ts';
 import { describeMachine } from '../macro/machine.ts';
 import { renderText } from '../macro/report.ts';
 
@@ -114,14 +115,6 @@ const clients = Array.from({ length: 20 }, async () => {
 });
 
 const share = (all: number[], of: number): number => all.sort((a, b) => a - b)[Math.floor(of * (all.length - 1))] ?? 0;
-
-/** Seconds of processor time of that process. */
-function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    .replace(/^.*\) /, '')
-    .split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-}
 
 // The page.
 
@@ -229,26 +222,17 @@ const tmux = findProgram('tmux');
 if (tmux === undefined) console.log('limpet top: tmux is not installed');
 else {
   const { file, args, env } = limpetCommand(runtime, folder, ['top', '--admin', admin]);
-  const socket = join(folder, 'tmux');
   const command = [file, ...args].map((one) => `'${one}'`).join(' ');
-  const run = (...more: string[]) =>
-    spawn(tmux, ['-S', socket, '-f', '/dev/null', ...more], {
-      env: { ...env, LIMPET_ADMIN_TOKEN: token, TERM: 'xterm-256color' },
-    });
-  run('new-session', '-d', '-x', '160', '-y', '50', command);
-  await sleep(4000);
-  const pid = Number(readFileSync(`/proc/${await firstPid(tmux, socket)}/stat`, 'latin1').split(' ', 1)[0]);
-  const before = cpuSeconds(pid);
+  using terminal = new Tmux(tmux, join(folder, 'tmux'), command, { ...env, LIMPET_ADMIN_TOKEN: token });
+  await terminal.shows(/shop\/s\d+/);
+  const { pid } = terminal;
+  const seconds = () => {
+    const { user, system } = cpuTime(pid);
+    return (user + system) / 1e6;
+  };
+  const before = seconds();
   await sleep(10_000);
-  console.log(`limpet top: ${(((cpuSeconds(pid) - before) / 10) * 100).toFixed(1)} % of a core`);
-  run('kill-server');
-}
-
-async function firstPid(program: string, socket: string): Promise<string> {
-  const child = spawn(program, ['-S', socket, 'list-panes', '-F', '#{pane_pid}']);
-  let text = '';
-  for await (const piece of child.stdout) text += piece;
-  return text.trim();
+  console.log(`limpet top: ${(((seconds() - before) / 10) * 100).toFixed(1)} % of a core`);
 }
 
 const metrics = await (await fetch(`${admin}/metrics`, { headers })).text();

@@ -10,6 +10,7 @@ import { duration } from '../../src/metrics/exchange-stats.ts';
 import { poolName, serverName } from '../../src/shared/slots.ts';
 import { MetricsService } from '../../src/workers/metrics-service.ts';
 import { SharedState } from '../../src/workers/shared-state.ts';
+import { spread } from '../macro/report.ts';
 
 const { values } = parseArgs({ options: { servers: { type: 'string', default: '10000' } } });
 const size = Number(values.servers);
@@ -49,8 +50,6 @@ const metrics = new MetricsService({
   runtime: process.versions.bun === undefined ? 'node' : 'bun',
 });
 
-const median = (all: readonly number[]): number => [...all].sort((a, b) => a - b)[all.length >> 1]!;
-
 /** The longest time between two turns of the event loop while `work` goes on (ms). */
 async function longestTurn(work: () => Promise<unknown>): Promise<number> {
   let longest = 0;
@@ -85,7 +84,6 @@ for (let round = 0; round < rounds; round++) {
   longest.push(turn);
 }
 console.log(`${size} servers, ${text.split('\n').length - 1} lines, ${(text.length / 1e6).toFixed(1)} MB`);
-console.log(`processor time ${median(used).toFixed(0)} ms, at most ${Math.max(...used).toFixed(0)}`);
-console.log(
-  `longest turn of the event loop ${median(longest).toFixed(1)} ms, at most ${Math.max(...longest).toFixed(1)}`,
-);
+const [time, turn] = [spread(used), spread(longest)];
+console.log(`processor time ${time.median.toFixed(0)} ms, at most ${time.max.toFixed(0)}`);
+console.log(`longest turn of the event loop ${turn.median.toFixed(1)} ms, at most ${turn.max.toFixed(1)}`);

@@ -14,6 +14,13 @@ export class Tmux implements Disposable {
     execFileSync(file, ['-S', socket, '-f', '/dev/null', ...window], { env: { ...env, TERM: 'xterm-256color' } });
   }
 
+  /** Of the program, or of the shell that runs it. */
+  get pid(): number {
+    return Number(
+      execFileSync(this.file, ['-S', this.socket, 'list-panes', '-F', '#{pane_pid}'], { encoding: 'utf8' }),
+    );
+  }
+
   screen(): string {
     return execFileSync(this.file, ['-S', this.socket, 'capture-pane', '-p'], { encoding: 'utf8' });
   }
