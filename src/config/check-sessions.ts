@@ -4,8 +4,12 @@ import { type Address, formatAddress } from '../net/socket.ts';
 import type { AdminOptions, LimpetOptions, PoolOptions } from './options.ts';
 import { error, type Problem, warning } from './problem.ts';
 
-export function checkSessions({ pools, sessions, admin }: LimpetOptions): Problem[] {
+export function checkSessions({ pools, sessions, fleet, admin }: LimpetOptions): Problem[] {
   const found: Problem[] = [];
+  if (fleet !== null && sessions !== null && sessions.store !== fleet.store) {
+    const text = `found another store than fleet.store, expected the same, or nothing: a copy that one balancer alone has is lost with it`;
+    found.push(error(['sessions', 'store'], text));
+  }
   if (sessions !== null && sessions.secret === '' && sessions.listen !== 'state' && !isLocal(sessions.listen)) {
     const text = `${formatAddress(sessions.listen)} is not on loopback: expected sessions.secret, or 127.0.0.1, [::1] or unix:`;
     found.push(error(['sessions', 'listen'], text));

@@ -83,6 +83,11 @@ export interface Config {
    * Default: none.
    */
   readonly sessions?: SessionsConfig;
+  /**
+   * Several balancers side by side, of which each may get any request: they share one store. A change takes effect with
+   * a restart only. Default: none: this is the only balancer of its pools.
+   */
+  readonly fleet?: FleetConfig;
   /** The admin listener, through which a running balancer is queried and changed. */
   readonly admin?: AdminConfig;
   /**
@@ -1134,7 +1139,8 @@ export interface SessionsConfig {
   /**
    * Where copies are kept: `memory` or `memory:256mb` (of this process), `lmdb:FOLDER` (survives it),
    * `redis://HOST:PORT` (shared by several balancers; Sentinel and Cluster:
-   * `redis+sentinel://HOST:PORT,HOST:PORT/NAME`, `redis+cluster://HOST:PORT,HOST:PORT`). Default: `memory`.
+   * `redis+sentinel://HOST:PORT,HOST:PORT/NAME`, `redis+cluster://HOST:PORT,HOST:PORT`). Default: `memory`; with
+   * `fleet` its store.
    */
   readonly store?: string;
   /**
@@ -1184,6 +1190,45 @@ export interface SessionsConfig {
    * need the same. Default: `lmdb`: a generated key, `store.key` in `stateDir`; others: off.
    */
   readonly encrypt?: string;
+}
+
+/**
+ * Several balancers side by side, of which each may get any request: they share one store. A change takes effect with a
+ * restart only.
+ */
+export interface FleetConfig {
+  /**
+   * A Redis or Valkey that all balancers of the fleet use: it decides who owns a session, and tells each balancer what
+   * the others did. Copies of sessions are kept there, too.
+   */
+  readonly store: string;
+  /** Name of this balancer, for people; each balancer needs another one. Default: the host name. */
+  readonly name?: string;
+  /**
+   * While the store does not answer, a session stays with the owner that token and table name. `keep`: when that owner
+   * fails, another server stands in, and the session returns to it. `reject`: 503 (`session-store`). Default: `keep`.
+   */
+  readonly whenStoreLost?: 'keep' | 'reject';
+  /** Longest wait for the store; then it counts as failed. Default: `2s`. */
+  readonly timeout?: Time;
+  /** A balancer that has not renewed its lease in the store for this long counts as gone. Default: `10s`. */
+  readonly lease?: Time;
+  /**
+   * Most owners of names that clients chose (headers, paths, addresses) that one worker records in the store in a
+   * second. Beyond it a new name has the server that hashing gives it, which is the same at all balancers with the same
+   * servers up, and is recorded with a later request. From 1 to 1,000,000. Default: `2000`.
+   */
+  readonly newKeys?: Numeric;
+  /**
+   * Most moves and ends of sessions of each pool that the store keeps for balancers that were away. One that has missed
+   * more asks the store about each session once. From 1,000 to 10,000,000. Default: `100000`.
+   */
+  readonly history?: Numeric;
+  /**
+   * What `maxRequests` of a server means. `node`: so many from each balancer. `fleet`: so many from all together; each
+   * balancer uses its equal share, at least 1. Default: `node`.
+   */
+  readonly limits?: 'node' | 'fleet';
 }
 
 /** The admin listener, through which a running balancer is queried and changed. */

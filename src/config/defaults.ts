@@ -127,6 +127,14 @@ export const defaults = deepFreeze({
     endings: 100_000,
     tombstone: 24 * hour,
   },
+  fleet: {
+    whenStoreLost: 'keep',
+    timeout: 2 * second,
+    lease: 10 * second,
+    newKeys: 2000,
+    history: 100_000,
+    limits: 'node',
+  },
   admin: { listen: 'state', hosts: [] },
 });
 

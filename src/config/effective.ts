@@ -21,11 +21,12 @@ export function isHidden(value: unknown): boolean {
 
 /** `compared`: equal secrets are equal texts, and others are not; such a text must not be shown. */
 export function effectiveConfig(options: LimpetOptions, compared = false): Record<string, Json> {
-  const { sessions, tracing, ...rest } = options;
+  const { sessions, fleet, tracing, ...rest } = options;
   const hide = (value: unknown): string => (compared ? `${secretMark}${digest(value)}` : hidden);
-  const whole = plainMap({ ...rest, sessions }, hide);
-  const store = sessions && { ...plainMap(sessions, hide), store: shownStore(sessions.store, hide, compared) };
-  return { ...whole, sessions: store, tracing: tracing && shownTracing(tracing, hide) };
+  const whole = plainMap(rest, hide);
+  const shown = (part: { readonly store: string } | null): Json =>
+    part && { ...plainMap(part, hide), store: shownStore(part.store, hide, compared) };
+  return { ...whole, sessions: shown(sessions), fleet: shown(fleet), tracing: tracing && shownTracing(tracing, hide) };
 }
 
 /** Each header for the collector may be a secret. */

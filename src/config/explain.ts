@@ -88,7 +88,7 @@ function wordsOf(issue: Issue): string[] {
 function describe(path: Path, value: unknown, templates: ReadonlyMap<string, string>): string {
   const found = valueAt(value, path);
   const template = templates.get(pathText(path));
-  if (path.join('.') === 'sessions.store' && typeof found === 'string' && template === undefined) {
+  if (/^(?:sessions|fleet)\.store$/.test(path.join('.')) && typeof found === 'string' && template === undefined) {
     return JSON.stringify(withoutSecrets(found));
   }
   if (isSecret(path) && typeof found !== 'object' && found !== undefined) {

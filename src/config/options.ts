@@ -38,7 +38,29 @@ export interface LimpetOptions {
   readonly resolver: ResolverOptions;
   /** Copies of sessions; null: there are none. */
   readonly sessions: SessionsOptions | null;
+  /** null: this is the only balancer of its pools. */
+  readonly fleet: FleetOptions | null;
   readonly admin: AdminOptions;
+}
+
+/** Several balancers that serve the same pools. */
+export interface FleetOptions {
+  /** Address of the store that they share, and of the copies of sessions. */
+  readonly store: string;
+  /** Name of this balancer, for people; '': the host name. */
+  readonly name: string;
+  /** What happens to a session whose owner fails while the store does not answer. */
+  readonly whenStoreLost: 'keep' | 'reject';
+  /** Time after which an operation of the store has failed. */
+  readonly timeout: number;
+  /** A balancer that has not renewed its lease for this long is gone. */
+  readonly lease: number;
+  /** The most owners of names that clients chose that one worker records in a second. */
+  readonly newKeys: number;
+  /** The most moves and ends of each pool that the store keeps for balancers that were away. */
+  readonly history: number;
+  /** Whether `maxRequests` of a server holds for each balancer or for all together. */
+  readonly limits: 'node' | 'fleet';
 }
 
 /** How the host names of servers are resolved. */

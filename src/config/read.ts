@@ -41,7 +41,7 @@ export function readConfig(written: unknown, { source, env, variables }: ReadSet
 }
 
 function fill(
-  { pools, routes, workers, stateDir, sessions, requestId, tracing, ...rest }: FilledConfig,
+  { pools, routes, workers, stateDir, sessions, fleet, requestId, tracing, ...rest }: FilledConfig,
   env: Environment,
 ): LimpetOptions {
   return {
@@ -53,7 +53,10 @@ function fill(
       tls: pool.tls ?? null,
       sessions: pool.sessions ?? sessions !== undefined,
     })),
-    sessions: sessions ?? null,
+    // A fleet has one store.
+    sessions:
+      sessions === undefined ? null : { ...sessions, store: sessions.store ?? fleet?.store ?? defaults.sessions.store },
+    fleet: fleet ?? null,
     requestId: requestId ?? null,
     tracing: tracing ?? null,
     routes: routes ?? catchAll(Object.keys(pools)),

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { LimpetOptions } from './options.ts';
 
-const restartFields = ['workers', 'table', 'stateDir', 'log', 'sessions', 'admin'] as const;
+const restartFields = ['workers', 'table', 'stateDir', 'log', 'sessions', 'fleet', 'admin'] as const;
 
 /** Those that a reload was asked to change, and did not. */
 export function keptTillRestart(before: LimpetOptions, after: LimpetOptions): string[] {

@@ -6,6 +6,7 @@ import { trustOf } from '../net/trust.ts';
 import { isHostName, listenerForm, parseListener } from './address.ts';
 import { defaults } from './defaults.ts';
 import { field, flag, map, open, size, text, time, timeOrNone, whole, word } from './fields.ts';
+import { fleetSchema } from './fleet-schema.ts';
 import { h2LimitsSchema } from './h2-schema.ts';
 import { keyForm, parseKey } from './keys.ts';
 import { logSchema } from './log-schema.ts';
@@ -361,6 +362,11 @@ export const configSchema = map(
       sessionsSchema,
       'none',
       'Copies of sessions, for servers that speak the [session protocol](session-protocol.md). A change takes effect with a restart only.',
+    ),
+    fleet: open(
+      fleetSchema,
+      'none: this is the only balancer of its pools',
+      'Several balancers side by side, of which each may get any request: they share one store. A change takes effect with a restart only.',
     ),
     admin: field(adminSchema, {}, 'The admin listener, through which a running balancer is queried and changed.'),
     identify: field(

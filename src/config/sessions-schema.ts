@@ -20,8 +20,11 @@ export const shortestSecret = 32;
 const secretForm = `a text of at least ${shortestSecret} characters (openssl rand -hex 32)`;
 const secret = text('text', secretForm, (written) => (written.length >= shortestSecret ? written : null));
 
+/** Before the fleet is known, whose store is that of the copies. */
+export type FilledSessions = Omit<SessionsOptions, 'store'> & { readonly store: string | null };
+
 export const sessionsSchema = map({
-  store: field(store, sessions.store, `Where copies are kept: ${storeMeaning}.`),
+  store: open(store, `\`${sessions.store}\`; with \`fleet\` its store`, `Where copies are kept: ${storeMeaning}.`),
   replication: field(
     word(['sync', 'async', 'none']),
     sessions.replication,
@@ -65,7 +68,8 @@ export const sessionsSchema = map({
     'Encrypts the copies at rest (AES-256-GCM) with this key. Take it from the environment. With `redis` all balancers need the same.',
   ),
 }).transform(
-  ({ secret = '', encrypt, listen, ...rest }): SessionsOptions => ({
+  ({ secret = '', encrypt, listen, store, ...rest }): FilledSessions => ({
+    store: store ?? null,
     ...rest,
     secret,
     // A secret in the config means servers that cannot open a socket file of this user.
