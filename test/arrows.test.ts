@@ -110,6 +110,7 @@ describe('the check catches', () => {
     ['src/affinity/cookie.ts', "export type { Server } from '../fleet/server.ts';"],
     ['src/table/table.ts', "let server: import('../fleet/server.ts').Server;"],
     ['src/store/memory.ts', "import type { Server } from '../fleet/server.ts';"],
+    ['src/nodes/fleet-keys.ts', "import type { Pool } from '../proxy/pool.ts';"],
     ['src/fleet/fleet.ts', "import type { HealthOptions } from '../config/options.ts';"],
     ['src/workers/health-monitor.ts', "import { Fleet } from '../fleet/fleet.ts';"],
     ['src/health/active.ts', "import type { RequestHead } from '../http/head.ts';"],

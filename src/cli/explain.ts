@@ -16,8 +16,8 @@ import { loadTable } from '../table/snapshot.ts';
 import { systemClock } from '../time/clock.ts';
 import type { ExplainFlags } from './arguments.ts';
 import { type ExplainSurroundings, readRequest } from './explain-request.ts';
+import { keptKeys, keptSecret } from './fleet-keys.ts';
 import { resolveOnce } from './resolve-once.ts';
-import { keptKey } from './state-key.ts';
 
 /** Throws UsageError for a file that cannot be read, and for a listener or server that the config does not have. */
 export async function formatExplanation(
@@ -46,10 +46,10 @@ export async function formatExplanation(
 }
 
 /** The token keys. When there are none, a random key takes their place, and all tokens are foreign to it. */
-function findKeys({ keys, stateDir }: LimpetOptions): [Explanation['keys'], readonly Buffer[]] {
-  if (keys.length > 0) return ['config', keys];
-  const kept = keptKey(stateDir, 'token');
-  return kept === null ? ['none', [randomBytes(shortestKey)]] : ['state', [kept]];
+function findKeys(options: LimpetOptions): [Explanation['keys'], readonly Buffer[]] {
+  if (options.keys.length > 0) return ['config', options.keys];
+  const kept = keptKeys(options);
+  return kept.length === 0 ? ['none', [randomBytes(shortestKey)]] : ['state', kept];
 }
 
 type TableReport = Explanation['table'];
@@ -60,7 +60,8 @@ interface FoundTable {
 }
 
 /** The saved session table. When it cannot be used, the explanation says so and goes on without it, with a random key. */
-function findTable({ stateDir, table: { save } }: LimpetOptions): FoundTable {
+function findTable(options: LimpetOptions): FoundTable {
+  const { stateDir } = options;
   const without = (
     source: TableReport['source'],
     note: string,
@@ -71,12 +72,12 @@ function findTable({ stateDir, table: { save } }: LimpetOptions): FoundTable {
   };
   let secret: Buffer | null;
   try {
-    secret = keptKey(stateDir, 'table');
+    secret = keptSecret(options);
   } catch (error) {
     return without('unusable', messageOf(error));
   }
   if (secret === null) return without('none', `none, and no key of one, in ${stateDir}: ${unknown}`);
-  if (save === 0) return without('none', `table.save is 0, so none is kept: ${unknown}`, secret);
+  if (options.table.save === 0) return without('none', `table.save is 0, so none is kept: ${unknown}`, secret);
   return { secret, load: (into, now) => load(join(stateDir, tableFile), secret, into, now) };
 }
 

@@ -9,10 +9,11 @@ import { systemClock } from '../time/clock.ts';
 import { Supervisor } from '../workers/supervisor.ts';
 import { testTombstoneTime } from '../workers/test-hooks.ts';
 import type { AccessOutput } from './access-output.ts';
+import { findKeys } from './fleet-keys.ts';
 import type { Logger } from './log.ts';
 import { logOutput, openAccessOutput } from './outputs.ts';
 import { shareSecret } from './share-secret.ts';
-import { checkState, stateKey, storeKey } from './state-key.ts';
+import { checkState, storeKey } from './state-key.ts';
 
 /** `bun` or `node`. */
 export const runtime = process.versions.bun === undefined ? 'node' : 'bun';
@@ -38,9 +39,7 @@ export async function startLimpet(
     net,
     log,
     writeAccess: (lines, done) => access.write(lines, done),
-    tokenKey: () => stateKey(stateDir, 'token', log),
-    // Not a token key: those rotate, and the sessions of a saved table must still be found.
-    tableSecret: stateKey(stateDir, 'table', log),
+    ...(await findKeys(options, log)),
     tableFile: join(stateDir, tableFile),
     configFile,
     config,

@@ -16,7 +16,15 @@ import type { Logger } from './log.ts';
 export type KeyUse = 'token' | 'table' | 'store';
 
 /** Files of the state folder that the balancer uses when it starts. */
-export const stateFiles = ['token.key', 'table.key', 'store.key', 'sessions.table', 'servers.json', 'endings'];
+export const stateFiles = [
+  'token.key',
+  'table.key',
+  'store.key',
+  'fleet.key',
+  'sessions.table',
+  'servers.json',
+  'endings',
+];
 
 /** Throws UsageError, with the command to fix it, when another user may write to the folder or open one of its files. */
 export function checkState(folder: string): void {

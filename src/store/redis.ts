@@ -8,6 +8,7 @@ import type { Timers } from '../time/clock.ts';
 import { within } from '../time/within.ts';
 import { checkKey, checkPut, checkRotate, checkTime, checkUser } from './check.ts';
 import type { RedisAddress } from './redis-address.ts';
+import { connectRedis, hintFor } from './redis-connection.ts';
 import { scripts } from './redis-scripts.ts';
 import { rotateLatest, type SteppedStore } from './rules.ts';
 import {
@@ -39,8 +40,6 @@ const prefix = 'limpet:';
 const noId = '0'.repeat(32);
 const incarnationKey = 'limpet-incarnation';
 const pageSize = 200;
-/** Milliseconds between two connections that are made anew because the server takes no writes. */
-const reconnectEvery = 1000;
 /** Times `timeout` that opening may take: several servers may be asked, one after the other. */
 const openingSteps = 4;
 const hashes = new Map(
@@ -69,7 +68,7 @@ export class RedisStore implements SteppedStore {
     timers: Timers,
   ): Promise<RedisStore> {
     let isOpen = false;
-    const store = new RedisStore(await connect(address, options.timeout, now, () => isOpen), options, now);
+    const store = new RedisStore(await connectRedis(address, options.timeout, now, () => isOpen), options, now);
     const { redis } = store;
     // Told by each command that fails as well, but not why; without a listener it would be printed.
     let why: unknown = null;
@@ -222,58 +221,6 @@ export class RedisStore implements SteppedStore {
       expires: this.now() + numberAt(reply, 6),
     };
   }
-}
-
-async function connect(
-  { kind, tls, username, password, nodes, db, family, name }: RedisAddress,
-  timeout: number,
-  now: () => number,
-  isOpen: () => boolean,
-): Promise<Redis | Cluster> {
-  const { Redis, Cluster } = await import('ioredis').catch((error: unknown) => {
-    throw new StoreError('unavailable', 'the package ioredis is missing: npm install ioredis', { cause: error });
-  });
-  let reconnected = Number.NEGATIVE_INFINITY;
-  // What cannot be sent now fails now: the balancer has its own answer for a store that is down.
-  const common = {
-    lazyConnect: true,
-    enableOfflineQueue: false,
-    commandTimeout: timeout,
-    connectTimeout: timeout,
-    maxRetriesPerRequest: 0,
-    retryStrategy: (attempt: number) => Math.min(50 * attempt, 1000),
-    // After a failover the address is another server's by now, while this connection is still to the former master.
-    // Once in a while: a server that stays a replica can be read from meanwhile.
-    reconnectOnError({ message }: Error) {
-      if (!message.includes('READONLY') || now() - reconnected < reconnectEvery) return false;
-      reconnected = now();
-      return true;
-    },
-  };
-  const credentials = { ...(username !== '' && { username }), ...(password !== '' && { password }) };
-  // None of them is there: at the start an error, later a reason to ask again.
-  const retryDelay = (attempt: number) => (isOpen() ? common.retryStrategy(attempt) : null);
-  if (kind === 'one') {
-    const [node] = nodes;
-    return new Redis({ ...common, ...credentials, ...node!, db, family, ...(tls && { tls: {} }) });
-  }
-  if (kind === 'sentinel') {
-    const sentinels = [...nodes];
-    return new Redis({ ...common, ...credentials, sentinels, name, sentinelRetryStrategy: retryDelay });
-  }
-  const { retryStrategy: _, ...redisOptions } = common;
-  return new Cluster([...nodes], {
-    lazyConnect: true,
-    enableOfflineQueue: false,
-    clusterRetryStrategy: retryDelay,
-    redisOptions: { ...redisOptions, ...credentials },
-  });
-}
-
-function hintFor({ kind }: RedisAddress): string {
-  return kind === 'cluster'
-    ? ': does each node announce an address that can be reached from here (cluster-announce-ip)?'
-    : '';
 }
 
 /** Without what has a meaning in a hash tag or a pattern. */

@@ -44,8 +44,8 @@ export interface ConfigRolloutDependencies {
   readonly settleChanges: (pools: LimpetOptions['pools']) => void;
   /** null: no copies of sessions are kept. */
   readonly store: () => StoreService | null;
-  /** Signs the tokens when the config names no keys. */
-  readonly tokenKey: () => Buffer;
+  /** For the tokens when the config names no keys: the first one signs, all of them verify. */
+  readonly tokenKeys: () => readonly Buffer[];
   readonly tableSecret: Buffer;
   readonly net: Net;
   readonly clock: Clock;
@@ -268,13 +268,13 @@ export class ConfigRollout {
 
   /** What the process is built on stays as it was at the start. */
   private withFixedFields(options: LimpetOptions): LimpetOptions {
-    const { workers, table, stateDir, log, sessions, admin } = this.resolved;
+    const { workers, table, stateDir, log, sessions, fleet, admin } = this.resolved;
     const tracing = options.tracing && { ...options.tracing, export: this.startedExport };
-    return { ...options, workers, table, stateDir, log, tracing, sessions, admin };
+    return { ...options, workers, table, stateDir, log, tracing, sessions, fleet, admin };
   }
 
   private withKeys(options: LimpetOptions): LimpetOptions {
-    return options.keys.length > 0 ? options : { ...options, keys: [this.deps.tokenKey()] };
+    return options.keys.length > 0 ? options : { ...options, keys: this.deps.tokenKeys() };
   }
 
   /** The port of each listener that is open already; undefined: it is new. */

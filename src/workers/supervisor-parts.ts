@@ -55,8 +55,8 @@ export interface SupervisorDependencies {
   readonly log: Log;
   /** Takes whole lines of the access log. */
   readonly writeAccess: WriteLines;
-  /** Signs the tokens when the config names no keys. */
-  readonly tokenKey: () => Buffer;
+  /** For the tokens when the config names no keys: the first one signs, all of them verify. */
+  readonly tokenKeys: () => readonly Buffer[];
   /** Key of the hashes under which the session table and its file know sessions. */
   readonly tableSecret: Buffer;
   /** File of the session table. */
@@ -190,7 +190,7 @@ export function createParts(
     store,
     changes: () => servers.changes,
     settleChanges: (pools) => servers.settle(pools),
-    tokenKey: deps.tokenKey,
+    tokenKeys: deps.tokenKeys,
     tableSecret,
     net,
     clock,

@@ -46,7 +46,7 @@ function stage(more: Record<string, unknown> = {}) {
       accessLines.push(text);
       done();
     },
-    tokenKey: () => Buffer.alloc(32),
+    tokenKeys: () => [Buffer.alloc(32)],
     tableSecret: Buffer.alloc(32),
     tableFile: join(stateDir, 'table'),
     spawn: workers.spawn,
@@ -226,7 +226,7 @@ describe('a reload', () => {
       net,
       log: { debug() {}, info() {}, warn() {}, error() {} },
       writeAccess() {},
-      tokenKey: () => Buffer.alloc(32),
+      tokenKeys: () => [Buffer.alloc(32)],
       tableSecret: Buffer.alloc(32),
       tableFile: join(stateDir, 'table'),
       spawn: workers.spawn,

@@ -91,6 +91,11 @@ export const arrows: readonly Arrow[] = [
     why: 'a store keeps copies of sessions: it knows no server, no request and no config',
   },
   {
+    from: ['src/nodes'],
+    only: [...base, 'src/config/options.ts', 'src/events', 'src/secrets', 'src/store'],
+    why: 'what the balancers of a fleet tell each other is plain values: nodes know no request, no session and no worker',
+  },
+  {
     from: ['src/fleet'],
     only: [...base, 'src/net/socket.ts'],
     why: 'a fleet knows its servers and their state, not who judges them or who chooses one',

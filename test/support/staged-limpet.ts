@@ -26,7 +26,7 @@ process.exitCode = await run(options, {
       net,
       log,
       writeAccess: (_lines, done) => done(),
-      tokenKey: () => stateKey(stateDir, 'token', log),
+      tokenKeys: () => [stateKey(stateDir, 'token', log)],
       tableSecret: stateKey(stateDir, 'table', log),
       tableFile: `${stateDir}/sessions.table`,
       spawn: spawnFrom(new URL('./staged-worker.ts', import.meta.url)),

@@ -1,0 +1,13 @@
+/** Names of what the balancers of a fleet keep in their store. One hash tag: a beat is one step in a cluster, too. */
+const tag = '{limpet-fleet}';
+
+export const storeNames = {
+  secret: `${tag}:secret`,
+  keys: `${tag}:keys`,
+  nodes: `${tag}:nodes`,
+  servers: `${tag}:servers`,
+  revision: `${tag}:revision`,
+} as const;
+
+/** Channel on which a node says that there is something new. */
+export const wakeChannel = 'limpet-fleet';

@@ -1,0 +1,78 @@
+/** Balancers of one fleet know the same sessions by the same names and keys, also one that starts while their store is away. */
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { startLimpet } from '../support/limpet.ts';
+import { httpOrigin } from '../support/origin.ts';
+import { ask, configFor, echoOf, together, Visitor } from '../support/peers.ts';
+import { needProgram } from '../support/programs.ts';
+import { RedisServer } from '../support/redis.ts';
+import { runtimes } from '../support/runtimes.ts';
+
+function stateFolder(): { readonly LIMPET_STATE: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'limpet-state-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return { LIMPET_STATE: folder };
+}
+
+const names = ['a', 'b', 'c', 'd'];
+
+describe.each(runtimes)('keys of a fleet on %s', (runtime) => {
+  test('two nodes with folders of their own know the same sessions', async (context) => {
+    needProgram(context, 'redis');
+    const redis = await RedisServer.start();
+    context.onTestFinished(() => redis.kill());
+    await using origins = await together(names.map((name) => httpOrigin(name)));
+    const affinity = [{ header: 'X-Tenant' }, 'cookie'];
+    const config = { ...configFor(origins, { affinity }), fleet: { store: redis.url, timeout: '1s' } };
+    const envs = [stateFolder(), stateFolder()];
+    await using nodes = await together(envs.map((env) => startLimpet(runtime, { config, env })));
+    const urls = nodes.map(({ url }) => url);
+    for (let i = 0; i < 16; i++) {
+      const visitor = new Visitor(urls[i % 2]!);
+      const home = echoOf(await visitor.ask()).server;
+      const there = new Visitor(urls[(i + 1) % 2]!);
+      for (const [name, value] of visitor.cookies) there.cookies.set(name, value);
+      const reply = await there.ask();
+      expect([echoOf(reply).server, reply.setCookies]).toEqual([home, []]);
+    }
+    const ownersAt = (url: string) =>
+      Promise.all(
+        Array.from(
+          { length: 24 },
+          async (_, i) => echoOf(await ask(url, { headers: { 'x-tenant': `tenant-${i}` } })).server,
+        ),
+      );
+    const owners = await ownersAt(urls[0]!);
+    expect(new Set(owners).size).toBeGreaterThan(1);
+    expect(await ownersAt(urls[1]!)).toEqual(owners);
+    expect(statSync(join(envs[1]!.LIMPET_STATE, 'fleet.key')).mode & 0o777).toBe(0o600);
+  });
+
+  test('a node restarts while the store is away, and a new one does not start', async (context) => {
+    needProgram(context, 'redis');
+    const redis = await RedisServer.start();
+    context.onTestFinished(() => redis.kill());
+    await using origins = await together(names.map((name) => httpOrigin(name)));
+    const config = { ...configFor(origins), fleet: { store: redis.url, timeout: '1s' } };
+    const env = stateFolder();
+    await using one = await startLimpet(runtime, { config });
+    const visitor = new Visitor(one.url);
+    const home = echoOf(await visitor.ask()).server;
+    {
+      await using two = await startLimpet(runtime, { config, env });
+      expect(await two.stop()).toEqual({ code: 0, signal: null });
+    }
+    await redis.kill();
+    await using two = await startLimpet(runtime, { config, env });
+    expect(two.stderr()).toMatch(/warn limpet: fleet\.store does not answer \(redis: .*ECONNREFUSED.*fleet\.key/);
+    const there = new Visitor(two.url);
+    for (const [name, value] of visitor.cookies) there.cookies.set(name, value);
+    const reply = await there.ask();
+    expect([echoOf(reply).server, reply.setCookies]).toEqual([home, []]);
+    await expect(startLimpet(runtime, { config })).rejects.toThrow(
+      /error limpet: fleet\.store does not answer \(redis: .*ECONNREFUSED.*fleet\.key, the copy of the keys of the fleet, is not there/,
+    );
+  });
+});
