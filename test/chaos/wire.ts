@@ -9,23 +9,30 @@ export class Wire {
   readonly port: number;
   private server: Server;
   private readonly target: number;
+  private readonly targetHost: string;
   private readonly pairs = new Set<readonly [Socket, Socket]>();
   private state: State = 'fine';
   private delay = 0;
   /** Told when the wire is fine again. */
   private waiting: (() => void)[] = [];
 
-  private constructor(name: string, target: number, { server, port }: { server: Server; port: number }) {
+  private constructor(
+    name: string,
+    target: number,
+    targetHost: string,
+    { server, port }: { server: Server; port: number },
+  ) {
     this.name = name;
     this.target = target;
+    this.targetHost = targetHost;
     this.port = port;
     this.server = server;
     this.take(server);
   }
 
   /** Takes connections for `target` at a port of its own. */
-  static async open(name: string, target: number): Promise<Wire> {
-    return new Wire(name, target, await listen(0));
+  static async open(name: string, target: number, targetHost = '127.0.0.1'): Promise<Wire> {
+    return new Wire(name, target, targetHost, await listen(0));
   }
 
   /** Breaks every connection, by RST; new ones are taken. */
@@ -72,7 +79,7 @@ export class Wire {
 
   private take(server: Server): void {
     server.on('connection', (near) => {
-      this.join(near, connect({ host: '127.0.0.1', port: this.target, noDelay: true, allowHalfOpen: true }));
+      this.join(near, connect({ host: this.targetHost, port: this.target, noDelay: true, allowHalfOpen: true }));
     });
   }
 

@@ -1,0 +1,150 @@
+/** Clients of a fleet: each has sessions that one kind of affinity recognises, and takes every request to a node of its choice. */
+import type { Agent } from 'node:http';
+import { monotonicMs } from '../deploys/visits.ts';
+import { type AskOptions, ask, isDeletion, parseSetCookie } from './peers.ts';
+
+/** How each kind is configured, in a pool of its own name whose route is its first part of the path. */
+export const affinities = {
+  cookie: { cookie: { name: 'plain', bind: 'always' } },
+  learn: { learn: 'app' },
+  header: { header: 'X-User' },
+  query: { query: 'room' },
+  path: { path: '^/path/([^/]+)' },
+  'socket.io': 'socket.io',
+  rewrite: { rewrite: 'page' },
+  address: { 'source-ip': { mode: 'table' } },
+  library: { cookie: { name: 'lib' } },
+} as const;
+export type Kind = keyof typeof affinities;
+export const kinds = Object.keys(affinities) as Kind[];
+
+/** How a request ended for its client. */
+export interface Outcome {
+  readonly request: number;
+  readonly session: string;
+  readonly kind: Kind;
+  /** The node that was asked. */
+  readonly node: string;
+  readonly sent: number;
+  readonly ended: number;
+  /** '' when nobody has answered. */
+  readonly server: string;
+  /** 0 when the connection broke. */
+  readonly status: number;
+  /** Why it failed; '' for an answer with status 200. */
+  readonly failure: string;
+  readonly body: string;
+}
+
+/** A node as a client sees it. */
+export interface Door {
+  readonly name: string;
+  readonly url: string;
+}
+
+let requests = 0;
+let clients = 0;
+
+export class FleetClient {
+  readonly kind: Kind;
+  /** As the servers' logs call the present session. */
+  session = '';
+  /** By name. A copy of an earlier moment is an old cookie. */
+  cookies = new Map<string, string>();
+  private readonly agent: Agent | undefined;
+  private number = ++clients;
+  private sessions = 0;
+  private sid = '';
+  /** Something was asked in the present session. */
+  private isAsked = false;
+
+  constructor(kind: Kind, agent?: Agent) {
+    this.kind = kind;
+    this.agent = agent;
+    this.begin();
+  }
+
+  /** The next request belongs to another session. */
+  begin(): void {
+    this.session = `${this.kind}-${this.number}-${++this.sessions}`;
+    this.cookies.clear();
+    this.sid = '';
+    this.isAsked = false;
+  }
+
+  /** Another one that knows all that this one knows now, of a session that has a name. */
+  twin(): FleetClient {
+    const twin = new FleetClient(this.kind, this.agent);
+    const { session, cookies, sid, number, sessions, isAsked } = this;
+    return Object.assign(twin, { session, cookies: new Map(cookies), sid, number, sessions, isAsked });
+  }
+
+  /** `path`: after that of its kind, with a query where it has one. */
+  async ask({ name: node, url }: Door, path = '', options: AskOptions = {}): Promise<Outcome> {
+    // Nothing by which it could be recognised has come back: whatever begins now is another session.
+    if (this.isAsked && !this.isKnown) this.begin();
+    this.isAsked = true;
+    const { session, kind } = this;
+    const request = ++requests;
+    const sent = monotonicMs();
+    const done = { request, session, kind, node, sent };
+    try {
+      const { status, headers, setCookies, body } = await ask(new URL(this.target(path), url).href, {
+        agent: this.agent ?? false,
+        ...options,
+        headers: { ...options.headers, ...this.headers(), 'x-request': String(request), 'x-session': session },
+      });
+      const server = String(headers['x-server'] ?? '');
+      const failure = status === 200 ? '' : `${status} ${headers['limpet-reason'] ?? body.slice(0, 100)}`;
+      if (session === this.session) this.keep(setCookies, status === 200 ? body : '');
+      return { ...done, ended: monotonicMs(), server, status, failure, body };
+    } catch (error) {
+      return { ...done, ended: monotonicMs(), server: '', status: 0, failure: String(error), body: '' };
+    }
+  }
+
+  /** Its session has a name: others that know it can ask for the same one. */
+  get isKnown(): boolean {
+    if (this.kind === 'socket.io') return this.sid !== '';
+    return !['cookie', 'library', 'learn', 'rewrite'].includes(this.kind) || this.cookies.size > 0;
+  }
+
+  private target(path: string): string {
+    switch (this.kind) {
+      case 'query':
+        return `/query/${path}${path.includes('?') ? '&' : '?'}room=${this.session}`;
+      case 'path':
+        return `/path/${this.session}/${path}`;
+      case 'socket.io': {
+        const sid = this.sid === '' ? '' : `&sid=${this.sid}`;
+        return `/socket.io/${path}${path.includes('?') ? '&' : '?'}EIO=4&transport=polling${sid}`;
+      }
+      default:
+        return `/${this.kind}/${path}`;
+    }
+  }
+
+  private headers(): Record<string, string> {
+    const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    return {
+      ...(cookie !== '' && { cookie }),
+      ...(this.kind === 'header' && { 'x-user': this.session }),
+      ...(this.kind === 'address' && { 'x-forwarded-for': this.address() }),
+    };
+  }
+
+  /** Another one for each session, of networks for documentation and benchmarks (RFC 5737, RFC 2544). */
+  private address(): string {
+    return `198.${18 + (this.sessions & 1)}.${this.number & 255}.${1 + ((this.sessions >> 1) % 250)}`;
+  }
+
+  private keep(setCookies: readonly string[], body: string): void {
+    for (const line of setCookies) {
+      const { name, value, attributes } = parseSetCookie(line);
+      if (isDeletion(attributes)) this.cookies.delete(name);
+      else this.cookies.set(name, value);
+    }
+    const sid = this.kind === 'socket.io' ? /^0\{"sid":"([^"]+)"/.exec(body)?.[1] : undefined;
+    if (sid !== undefined) this.sid = sid;
+  }
+}
