@@ -33,6 +33,8 @@ export interface SessionCommand {
   readonly rotate: string;
   /** Of a rotate without a put: the proof that the store interface returned (ownership/rotation-proof.ts). */
   readonly proof?: string;
+  /** It came apart from any response, so that the client of a session that ends still has its cookie. */
+  readonly isApart?: true;
 }
 
 /** The largest number in a record of the session table, and the longest time that timers and dates can hold. */

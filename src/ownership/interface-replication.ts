@@ -34,7 +34,7 @@ export class InterfaceReplication {
 
   /** `lifetime`: the table's number for the session, if it begins now. */
   async put(id: string, lifetime: number, server: Server, command: SessionCommand): Promise<PutReport> {
-    const report = await this.write(id, lifetime, server, command);
+    const report = await this.write(id, lifetime, server, { ...command, isApart: true });
     if (report.outcome === 'refused') this.deps.counters.add(counter.copies_refused);
     return report;
   }

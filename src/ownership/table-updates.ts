@@ -56,9 +56,10 @@ export class TableUpdates {
   }
 
   /** The command of a server is carried out. `version` null: there is no copy, or not yet. */
-  applyCommand(ref: SessionRef, server: Server, { put, ended, rotate }: SessionCommand, version: number | null): void {
+  applyCommand(ref: SessionRef, server: Server, command: SessionCommand, version: number | null): void {
     const { table, counters, now } = this.deps;
-    if (ended !== 0) this.end(ref, server, ended === anyEpoch);
+    const { put, ended, rotate } = command;
+    if (ended !== 0) this.end(ref, server, command);
     if (put === null) return;
     if (rotate === '') this.recordOwner(ref, server.slot, put.epoch, version ?? 0);
     else {
@@ -68,11 +69,12 @@ export class TableUpdates {
     }
   }
 
-  private end(ref: SessionRef, server: Server, isForeign: boolean): void {
+  private end(ref: SessionRef, server: Server, { ended, isApart }: SessionCommand): void {
     const { table, counters, events, now } = this.deps;
     const tag = this.tagOf(ref);
-    // Not the owner ended it, so the client still has the cookie. It may begin a new session at once.
-    const since = isForeign ? now() - pastEndSeconds : now();
+    const isForeign = ended === anyEpoch;
+    // Without a response of the owner the client still has the cookie. It may begin a new session at once.
+    const since = isForeign || isApart === true ? now() - pastEndSeconds : now();
     if (!table.end(ref, now(), since)) table.bury(ref, now(), since);
     else {
       counters.add(counter.sessions_ended);

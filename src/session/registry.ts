@@ -6,27 +6,19 @@
  */
 import type { LiveSession } from './live-session.ts';
 import type { SessionEnd } from './session-end.ts';
+import { Tombstones } from './tombstones.ts';
 
-/** How long this process remembers an ended id: longer than a response needs to reach the balancer. */
-const tombstoneMs = 60_000;
 /** Sessions looked at with each request, to find idle ones: more than one, so that they go faster than new ones come. */
 const sweptPerRequest = 2;
 
 /** idle: no request used it for so long. memory: there were too many sessions. expired: the caller of `find` said that it is over. */
 export type EvictionReason = 'idle' | 'memory' | 'expired';
 
-interface Tombstone {
-  /** Unix ms. */
-  readonly until: number;
-  /** null: the store says that the session has ended. */
-  readonly end: SessionEnd | null;
-}
-
 export class Registry {
   /** In order of use, the one that was used last at the end. */
   private readonly sessions = new Map<string, LiveSession>();
   private readonly evicted = new Map<string, WeakRef<LiveSession>>();
-  private readonly tombstones = new Map<string, Tombstone>();
+  private readonly tombstones: Tombstones;
   private readonly collected = new FinalizationRegistry<string>((id) => {
     if (this.evicted.get(id)?.deref() === undefined) this.evicted.delete(id);
   });
@@ -45,6 +37,7 @@ export class Registry {
     onEvicted: (live: LiveSession, reason: EvictionReason) => void = ignore,
   ) {
     this.maxSessions = maxSessions;
+    this.tombstones = new Tombstones(maxSessions);
     this.idleMsOf = idleMsOf;
     this.onEvicted = onEvicted;
   }
@@ -126,20 +119,17 @@ export class Registry {
 
   /** `end` null: the store says that the session has ended. */
   addTombstone(id: string, now: number, end: SessionEnd | null = null): void {
-    this.tombstones.delete(id);
-    this.tombstones.set(id, { until: now + tombstoneMs, end });
-    if (this.tombstones.size > this.maxSessions) this.tombstones.delete(this.tombstones.keys().next().value ?? '');
+    this.tombstones.add(id, now, end);
   }
 
   /** The end of the session never reached its store: the id is in use. */
   removeTombstone(id: string): void {
-    this.tombstones.delete(id);
+    this.tombstones.remove(id);
   }
 
   /** How the session ended, null as in `addTombstone`; undefined: it has not ended here. */
   endOf(id: string, now: number): SessionEnd | null | undefined {
-    const tombstone = this.tombstones.get(id);
-    return tombstone !== undefined && tombstone.until > now ? tombstone.end : undefined;
+    return this.tombstones.find(id, now);
   }
 
   remove(live: LiveSession): void {
@@ -154,8 +144,7 @@ export class Registry {
       if (next === undefined || next.lastUsedAt + this.idleMsOf(next) > now) continue;
       this.evict(next, 'idle');
     }
-    const [tombstone] = this.tombstones;
-    if (tombstone !== undefined && tombstone[1].until <= now) this.tombstones.delete(tombstone[0]);
+    this.tombstones.sweep(now);
   }
 
   /** With one idle time for all, the session that was used least recently; with different ones the next in turn. */

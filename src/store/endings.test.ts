@@ -108,6 +108,24 @@ describe('an end that the store cannot take', () => {
     await endings.close();
   });
 
+  test('is told soon when the store answers anything again, however long it was away', async () => {
+    const { endings, state, time } = await stage();
+    const key = newKey();
+    state.away = true;
+    await expect(endings.destroy(key, 1)).rejects.toMatchObject(ending);
+    // Until the pauses are as long as they get.
+    await settled(() => {
+      time.advance(100);
+      return state.asked > 6;
+    });
+    await turn();
+    state.away = false;
+    await endings.expire();
+    time.advance(200);
+    await settled(() => endings.pending === 0);
+    expect((await endings.read(key)).state).toBe('ended');
+  });
+
   test('is not among the sessions of its user any more; one of whatever epoch is told as such, after a restart too', async () => {
     const { endings, state, time, kept, file } = await stage();
     const [key, other] = [newKey(), newKey()];

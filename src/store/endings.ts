@@ -142,7 +142,7 @@ export class EndingStore implements Store {
   }
 
   expire(): Promise<number> {
-    return this.store.expire();
+    return this.logFailure(this.store.expire());
   }
 
   count(pool?: string): Promise<number> {
@@ -163,7 +163,9 @@ export class EndingStore implements Store {
   /** Why the store fails is told here: those who ask have another answer for their clients. */
   private async logFailure<T>(answer: Promise<T>): Promise<T> {
     try {
-      return await answer;
+      const result = await answer;
+      this.onAnswer();
+      return result;
     } catch (error) {
       if (error instanceof StoreError && error.code !== 'state-too-large' && !this.hasComplained) {
         const { log, timers } = this.deps;
@@ -175,6 +177,13 @@ export class EndingStore implements Store {
       }
       throw error;
     }
+  }
+
+  /** The store is back: what waits is told soon, before another node makes much of a session that is over. */
+  private onAnswer(): void {
+    if (this.waiting.size === 0 || this.pause === shortestPause) return;
+    this.pause = shortestPause;
+    this.soon();
   }
 
   private refuseEnding(key: SessionKey): void {

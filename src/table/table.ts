@@ -540,21 +540,21 @@ export class SessionTable {
     this.markEnding(key, ending, now);
   }
 
-  /** The store has recorded the end: a usual tombstone from now on. */
-  endKept(key: Fingerprint, now: number): void {
+  /** The store has recorded the end: a usual tombstone from now on, of an end at `ended`. */
+  endKept(key: Fingerprint, now: number, ended = now): void {
     this.forgetOver(key, now);
-    this.bury(key, now);
-    this.markEnding(key, 0, now);
+    this.bury(key, now, ended);
+    this.markEnding(key, 0, ended);
   }
 
-  private markEnding(key: Fingerprint, mark: number, now: number): void {
+  private markEnding(key: Fingerprint, mark: number, ended: number): void {
     const { pages } = this;
     const page = pages.pageOf(key);
     pages.lock(page);
     const at = pages.probe(page, key);
     const state = at > 0 ? pages.get(at, record.state) : 0;
     if ((state & tombstone) !== 0) {
-      pages.set(at, record.seen, now);
+      pages.set(at, record.seen, ended);
       pages.set(at, record.state, (state & ~ending) | mark);
     }
     pages.unlock(page);

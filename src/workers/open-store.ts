@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { SessionsOptions } from '../config/options.ts';
 import { UsageError } from '../errors.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
+import { pastEndSeconds } from '../ownership/session.ts';
 import { tableKeyOf } from '../ownership/session-id.ts';
 import { isAlwaysEncrypted } from '../store/addresses.ts';
 import { EndingStore, type EndingsDependencies } from '../store/endings.ts';
@@ -80,7 +81,8 @@ function endingsFor(
     counters,
     epochOf: (id) => (table.find(tableKeyOf(id), unixSeconds(clock), entry) === 'live' ? entry.epoch : 0),
     onEnding: (id) => table.beginEnding(tableKeyOf(id), unixSeconds(clock)),
-    onEnded: (id) => table.endKept(tableKeyOf(id), unixSeconds(clock)),
+    // As long as it was ending, nobody got another session in its place: its client may begin one at once.
+    onEnded: (id) => table.endKept(tableKeyOf(id), unixSeconds(clock), unixSeconds(clock) - pastEndSeconds),
     log,
   };
 }

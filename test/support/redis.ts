@@ -8,7 +8,7 @@ import { freePort } from './free-port.ts';
 import { host } from './host.ts';
 import { findProgram } from './programs.ts';
 
-export class RedisServer {
+export class RedisServer implements AsyncDisposable {
   readonly port: number;
   private readonly options: readonly string[];
   private child: ChildProcess | null = null;
@@ -49,5 +49,9 @@ export class RedisServer {
     child.kill('SIGKILL');
     await once(child, 'exit');
     rmSync(join(tmpdir(), `nodes-${this.port}.conf`), { force: true });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.kill();
   }
 }

@@ -61,6 +61,34 @@ describe('a request that finds the session over', () => {
     expect([end.isConfirmed, stage.client.calls]).toEqual([true, ['end abab 3', 'end abab 3']]);
   });
 
+  test('asks the balancer that has sent it, which then knows, too; and ends there what is not stored yet', async () => {
+    const stage = new StickyStage();
+    const end = new SessionEnd(false, 3);
+    end.markResponseClosed(stage.time.now());
+    expect(await decideEnd(stage.context, headerOf(), end)).toBe(true);
+    // Confirmed: the next balancer learns of it without an end of its own, which would let its client wait.
+    expect(await decideEnd(stage.context, headerOf(), end)).toBe(true);
+    expect(await decideEnd(stage.context, headerOf(), null)).toBe(true);
+    expect(stage.client.calls).toEqual(['read abab', 'end abab 3', 'read abab', 'read abab']);
+    const stored = new SessionEnd(false, 3);
+    stage.client.reads = async () => ({ state: 'ended' });
+    expect([await decideEnd(stage.context, headerOf(), stored), stored.isConfirmed]).toEqual([true, true]);
+    expect(stage.client.calls.slice(4)).toEqual(['read abab']);
+  });
+
+  test('while the store is away, ends the session at that balancer, too: it must not come back with the store', async () => {
+    const stage = new StickyStage();
+    const end = new SessionEnd(false, 3);
+    end.markResponseClosed(stage.time.now());
+    stage.client.reads = () => Promise.reject(away);
+    stage.client.failure = new SessionError('session-ending', 'it waits');
+    await expect(decideEnd(stage.context, headerOf(), end)).rejects.toThrow('it waits');
+    expect(stage.client.calls).toEqual(['read abab', 'end abab 3']);
+    // What is known to be stored needs no store.
+    end.isConfirmed = true;
+    expect(await decideEnd(stage.context, headerOf(), end)).toBe(true);
+  });
+
   test('waits as long as the response that ended it may be on its way; then the session goes on', async () => {
     const stage = new StickyStage();
     const end = new SessionEnd(false);

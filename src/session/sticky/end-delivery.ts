@@ -92,16 +92,25 @@ export async function confirmFoundEnd(
 
 /**
  * Whether a session that ended in this process has ended in the store as well; false: it goes on. Throws SessionError `session-store` as
- * long as the announcing response may be on its way.
+ * long as the announcing response may be on its way. `end` null: the store has said so.
+ *
+ * The balancer that has sent the request learns of the end as well: it reads it in its store for this process, and its client may
+ * begin another session with the next request. One that ends the session itself lets the client wait for some seconds.
  */
 export async function decideEnd(
   { client, options }: DeliveryContext,
   address: SessionAddress,
-  end: SessionEnd,
+  end: SessionEnd | null,
 ): Promise<boolean> {
-  // The app has destroyed the session, whatever became of the response: that is stored in any case.
-  const isOver = end.epoch > 0 && (await storeEnd(client, address, end.epoch));
-  if (isOver || (await client.read(address)).state === 'ended') {
+  if (end === null || end.isConfirmed) {
+    await client.read(address).catch(() => undefined);
+    return true;
+  }
+  // The app has destroyed the session, whatever became of the response: that is stored in any case, and while the store is away this
+  // balancer keeps it, too.
+  const read = client.read(address);
+  const { state } = end.epoch > 0 ? await read.catch(() => ({ state: 'unknown' })) : await read;
+  if (state === 'ended' || (end.epoch > 0 && (await storeEnd(client, address, end.epoch)))) {
     end.isConfirmed = true;
     return true;
   }

@@ -69,8 +69,8 @@ export class StickySessions implements SessionProvider {
     this.stored.addStore(header, now);
     const end = registry.endOf(header.id, now);
     if (end !== undefined) {
-      const isDecided = end === null || end.isConfirmed || end.responseClosedAt === 0;
-      return isDecided ? this.exchangeOf(null, header, hasResponse, end) : this.openUndecided(header, end, hasResponse);
+      const isUnderWay = end !== null && !end.isConfirmed && end.responseClosedAt === 0;
+      return isUnderWay ? this.exchangeOf(null, header, hasResponse, end) : this.openEnded(header, end, hasResponse);
     }
     const found = registry.find(header.id, now);
     if (found !== undefined && isCurrent(found, header)) {
@@ -167,9 +167,9 @@ export class StickySessions implements SessionProvider {
 
   /**
    * The session ended here, and the response that announced it is over; but the balancer still sends its requests. Either that response
-   * has not reached the balancer yet, or the store has failed and the session goes on.
+   * has not reached the balancer yet, or it went to another balancer, or the store has failed and the session goes on.
    */
-  private async openUndecided(header: SessionHeader, end: SessionEnd, hasResponse: boolean): Promise<Exchange> {
+  private async openEnded(header: SessionHeader, end: SessionEnd | null, hasResponse: boolean): Promise<Exchange> {
     if (await decideEnd(this.context, header, end)) return this.exchangeOf(null, header, hasResponse);
     this.context.registry.removeTombstone(header.id);
     return this.openRestored(header, hasResponse);
