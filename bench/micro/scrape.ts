@@ -46,6 +46,7 @@ const metrics = new MetricsService({
   state,
   certificates: () => [],
   store: () => null,
+  fleet: () => null,
   clock: { now: Date.now, wall: Date.now, monotonic: () => performance.now() },
   runtime: process.versions.bun === undefined ? 'node' : 'bun',
 });

@@ -7,6 +7,7 @@ import { ApiProblem, messageOf, type ProblemStatus } from './problem.ts';
 import { addConfig } from './routes/config.ts';
 import { addEvents } from './routes/events.ts';
 import { addExplain } from './routes/explain.ts';
+import { addFleet } from './routes/fleet.ts';
 import { addMetrics } from './routes/metrics.ts';
 import { addPools } from './routes/pools.ts';
 import { addProbes } from './routes/probes.ts';
@@ -28,6 +29,7 @@ export function createApp(deps: AdminDependencies): OpenAPIHono {
   addProbes(app, deps);
   addMetrics(app, deps);
   addStatus(app, deps);
+  addFleet(app, deps);
   addPools(app, deps);
   addServers(app, deps);
   addSessions(app, deps);

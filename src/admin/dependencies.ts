@@ -7,6 +7,7 @@ import type {
   ConfigView,
   DrainState,
   ExplainRequest,
+  FleetView,
   FoundSession,
   Health,
   PoolView,
@@ -28,6 +29,8 @@ export interface AdminDependencies {
   readonly workers: () => readonly WorkerView[];
   readonly health: () => Promise<Health>;
   readonly config: () => ConfigView;
+  /** null: the config has no fleet. */
+  readonly fleet: () => FleetView | null;
   readonly servers: ServerControl;
   readonly sessions: SessionControl;
   readonly events: AdminEvents;

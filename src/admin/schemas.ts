@@ -164,9 +164,54 @@ export const HealthSchema = z
     live: z.boolean(),
     ready: z.boolean(),
     reasons: z.array(z.string()).openapi({ description: 'Why it is not live or not ready.' }),
+    notes: z
+      .array(z.string())
+      .openapi({ description: 'What is not as it should be, and does not keep it from serving.' }),
     pools: z.array(z.object({ name: poolName, up: count, draining: count, down: count })),
   })
   .openapi('Health');
+
+const milliseconds = z.number().int();
+
+export const FleetSchema = z
+  .object({
+    connected: z.boolean().openapi({ description: 'The store of the fleet answers. False: all else is as of before.' }),
+    reason: z.string().nullable().openapi({ description: 'Why it does not answer.' }),
+    revision: count.openapi({ description: 'Of the shared orders. It goes up with each of them.' }),
+    leaseMs: milliseconds.openapi({ description: 'Who has told nothing for so long is gone.' }),
+    nodes: z
+      .array(
+        z.object({
+          id: z.string().openapi({ example: '0f1e2d3c' }),
+          name: z.string().openapi({ example: 'lb1' }),
+          self: z.boolean().openapi({ description: 'It is the one that answers.' }),
+          state: z.enum(['live', 'gone']),
+          version: z.string(),
+          runtime: z.string(),
+          startedAt: time,
+          silentMs: milliseconds.openapi({ description: 'Since it last told something.' }),
+          clockAheadMs: milliseconds.openapi({ description: 'Of its clock before that of the store.' }),
+          configHash: z.string().openapi({ description: 'Of what has to be the same on all nodes.' }),
+          differs: z
+            .array(z.string())
+            .openapi({ description: 'Fields that are not as on the node that answers.', example: ['routes'] }),
+          pending: count.openapi({ description: 'Revisions of the orders that it has not carried out yet.' }),
+          failure: z.string().nullable().openapi({ description: 'Why it could not.' }),
+        }),
+      )
+      .openapi({ description: 'The one that answers first. Those that are gone are listed for sixty leases.' }),
+    pools: z.array(
+      z.object({
+        name: poolName,
+        requestsPerSecond: z.number().nonnegative().openapi({ description: 'At all nodes.' }),
+        sessions: z.object({ atLeast: count, atMost: count }).openapi({
+          description:
+            'One that several nodes have served is known to each. atMost: all that they know. atLeast: what the one that knows most of them knows.',
+        }),
+      }),
+    ),
+  })
+  .openapi('Fleet');
 
 export const ConfigSchema = z
   .object({
@@ -362,6 +407,7 @@ export type PoolView = z.infer<typeof PoolSchema>;
 export type WorkerView = z.infer<typeof WorkerSchema>;
 export type Status = z.infer<typeof StatusSchema>;
 export type Health = z.infer<typeof HealthSchema>;
+export type FleetView = z.infer<typeof FleetSchema>;
 export type ConfigView = z.infer<typeof ConfigSchema>;
 export type SessionPage = z.infer<typeof SessionPageSchema>;
 export type SessionFilter = Omit<z.infer<typeof SessionListQuery>, 'limit'> & { readonly limit: number };

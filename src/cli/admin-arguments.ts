@@ -11,6 +11,7 @@ export type AdminCommand = AskedBalancer &
     | ServerCommand
     | { readonly kind: 'sessions'; readonly json: boolean }
     | { readonly kind: 'session'; readonly command: SessionsCommand }
+    | { readonly kind: 'fleet'; readonly json: boolean }
     | { readonly kind: 'top' }
     | { readonly kind: 'reload'; readonly dryRun: boolean }
     | { readonly kind: 'events'; readonly json: boolean; readonly since: number | undefined }
@@ -44,6 +45,9 @@ export function addAdmin(program: Command, found: (command: AdminCommand) => voi
     .action(({ json, since, ...asked }: Common & { readonly since?: number }) =>
       found({ ...askedBy(asked), kind: 'events', json: json === true, since }),
     );
+  command('fleet', 'tell of each node of the fleet whether it is there, and what is not the same on it')
+    .option('--json', 'as JSON')
+    .action(({ json, ...asked }: Common) => found({ ...askedBy(asked), kind: 'fleet', json: json === true }));
   command('top', 'show servers and sessions live in the terminal, with keys to drain and to make ready').action(
     (asked: Common) => found({ ...askedBy(asked), kind: 'top' }),
   );

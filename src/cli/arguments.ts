@@ -96,6 +96,7 @@ Examples:
   limpet sessions                         where they live, and how many have a copy
   limpet sessions find --cookie shop=X    where this one lives, and why; list, move, end
   limpet reload --dry-run                 what a reload of its config file would change; limpet events tells what happens
+  limpet fleet                            the balancers beside this one, and what differs on them
   limpet top                              servers and sessions live, with keys to drain and to make ready
   limpet import nginx.conf -o limpet.yaml
                                           takes over nginx, HAProxy, Ingress and Gateway API

@@ -66,6 +66,7 @@ export async function execute(args: readonly string[], around: Surroundings): Pr
     case 'sessions':
     case 'session':
     case 'top':
+    case 'fleet':
     case 'reload':
     case 'events':
       return queryBalancer(command, around);
@@ -183,6 +184,11 @@ async function sendToBalancer(command: AdminCommand, options: AskedOptions, arou
     const { followEvents, reloadConfig } = await import('./live.ts');
     if (command.kind === 'reload') await reloadConfig(command.dryRun, options, around);
     else await followEvents(command.since, command.json, options, around);
+    return exitCodes.ok;
+  }
+  if (command.kind === 'fleet') {
+    const { writeFleet } = await import('./fleet.ts');
+    await writeFleet(options, command.json, around);
     return exitCodes.ok;
   }
   if (command.kind === 'sessions') {

@@ -21,6 +21,7 @@ export const stateFiles = [
   'table.key',
   'store.key',
   'fleet.key',
+  'node.id',
   'sessions.table',
   'servers.json',
   'endings',

@@ -15,6 +15,7 @@ interface EventDescription {
 
 const pool = 'name of the pool';
 const server = 'name of the server';
+const node = 'name of the node';
 const session = 'the eight hex digits that the access log has for the session';
 const reason = 'why';
 const ownerChange = {
@@ -126,6 +127,36 @@ export const eventTable = {
     level: 'info',
     meaning: 'The store of sessions answers again.',
     fields: { copies: 'kept, or lost: the store has come back empty, and servers put their sessions again' },
+  },
+  'node.joined': {
+    level: 'info',
+    meaning: 'Another node of the fleet is there.',
+    fields: { node, version: 'its version of Limpet' },
+  },
+  'node.left': {
+    level: 'warn',
+    meaning: 'Another node of the fleet is gone: it was stopped, or has not renewed its lease.',
+    fields: { node, reason },
+  },
+  'node.cut-off': {
+    level: 'error',
+    meaning: 'This node cannot reach the store of the fleet. It goes on with what it knows.',
+    fields: { reason },
+  },
+  'node.back': {
+    level: 'info',
+    meaning: 'The store of the fleet answers this node again.',
+    fields: { nodes: 'how many nodes are there, this one included' },
+  },
+  'node.differs': {
+    level: 'warn',
+    meaning: 'Another node of the fleet has had another config for several seconds.',
+    fields: { node, fields: 'the fields that differ' },
+  },
+  'node.conflict': {
+    level: 'error',
+    meaning: 'Two nodes have the same name, or the same id because a state folder was copied.',
+    fields: { node, reason },
   },
   'certificate.renewed': {
     level: 'info',

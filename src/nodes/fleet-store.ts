@@ -1,4 +1,5 @@
 /** The store as the membership of a fleet uses it: short texts under a few names, and scripts. */
+import { createHash } from 'node:crypto';
 import type { Cluster, Redis } from 'ioredis';
 import { parseRedis, type RedisAddress, redisForm } from '../store/redis-address.ts';
 import { connectRedis, hintFor } from '../store/redis-connection.ts';
@@ -34,6 +35,7 @@ export class FleetStore implements TextStore {
   private readonly options: FleetStoreOptions;
   /** ioredis tells the reason of a failed connection in an event, and of a failed command only that there is none. */
   private reason: unknown = null;
+  private listener: Redis | Cluster | null = null;
 
   private constructor(redis: Redis | Cluster, address: RedisAddress, options: FleetStoreOptions) {
     this.redis = redis;
@@ -79,7 +81,38 @@ export class FleetStore implements TextStore {
     await this.query(() => this.redis.set(name, text, 'NX'));
   }
 
+  /** Keeps it for `ttl` ms, in place of what there was. */
+  async keep(name: string, text: string, ttl: number): Promise<void> {
+    await this.query(() => this.redis.set(name, text, 'PX', ttl));
+  }
+
+  /** Runs a script of Lua as one step; what it returns, as text. */
+  async run(script: string, names: readonly string[], words: readonly (string | number)[]): Promise<readonly string[]> {
+    return await this.query(async () => {
+      const args = [names.length, ...names, ...words];
+      try {
+        return textsOf(await this.redis.call('EVALSHA', [sha1(script), ...args]));
+      } catch (error) {
+        if (!String(error).includes('NOSCRIPT')) throw error;
+        return textsOf(await this.redis.call('EVAL', [script, ...args]));
+      }
+    });
+  }
+
+  /** Calls `onMessage` for what is published there, as long as a connection for it stands: it is a hint, not more. */
+  async listen(channel: string, onMessage: (text: string) => void): Promise<void> {
+    const { timeout, now } = this.options;
+    const listener = await connectRedis(this.address, timeout, now, () => true);
+    this.listener = listener;
+    // Without a listener the error would be printed; what it says, commands say as well.
+    listener.on('error', () => undefined);
+    listener.on('message', (_, text: string) => onMessage(text));
+    listener.on('ready', () => void listener.subscribe(channel).catch(() => undefined));
+    listener.connect().catch(() => undefined);
+  }
+
   close(): void {
+    this.listener?.disconnect();
     this.redis.disconnect();
   }
 
@@ -97,4 +130,12 @@ export class FleetStore implements TextStore {
     const text = told instanceof Error ? told.message : String(told);
     return new StoreError('unavailable', `redis: ${text}`, { cause: new Error(text) });
   }
+}
+
+function sha1(text: string): string {
+  return createHash('sha1').update(text).digest('hex');
+}
+
+function textsOf(reply: unknown): readonly string[] {
+  return Array.isArray(reply) ? reply.map(String) : [];
 }

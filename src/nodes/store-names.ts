@@ -9,5 +9,10 @@ export const storeNames = {
   revision: `${tag}:revision`,
 } as const;
 
+/** Where the digest of a config stands, by its hash: most nodes have the same one. */
+export function digestName(hash: string): string {
+  return `${tag}:config:${hash}`;
+}
+
 /** Channel on which a node says that there is something new. */
 export const wakeChannel = 'limpet-fleet';

@@ -93,6 +93,7 @@ export class AdminService {
       workers: () => views.workers(),
       health: () => views.health(),
       config: () => views.config(),
+      fleet: () => views.fleet(),
     };
   }
 }

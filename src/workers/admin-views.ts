@@ -1,7 +1,7 @@
 /** What the admin API says of the running balancer as a whole. What it says of one server is in server-control.ts. */
 import { createHash } from 'node:crypto';
 import packageJson from '../../package.json' with { type: 'json' };
-import type { ConfigView, Health, PoolView, ServerView, Status, WorkerView } from '../admin/schemas.ts';
+import type { ConfigView, FleetView, Health, PoolView, ServerView, Status, WorkerView } from '../admin/schemas.ts';
 import { effectiveConfig } from '../config/effective.ts';
 import type { LimpetOptions } from '../config/options.ts';
 import { takesNewSessions } from '../fleet/health-report.ts';
@@ -25,6 +25,7 @@ export interface AdminViewsDependencies {
   readonly workers: () => readonly WorkerStatus[];
   readonly readiness: Pick<Readiness, 'now'>;
   readonly rates: Pick<RequestRates, 'of'>;
+  readonly fleet: { readonly notes: readonly string[]; view(): FleetView | null };
   /** How late (ms) the event loop of a worker, from 0, was the last time. */
   readonly loopDelay: (worker: number) => number;
   /** null: there is none. */
@@ -109,14 +110,18 @@ export class AdminViews {
     return this.shown.view;
   }
 
+  fleet(): FleetView | null {
+    return this.deps.fleet.view();
+  }
+
   health(): Promise<Health> {
-    const { options, monitor, readiness } = this.deps;
+    const { options, monitor, readiness, fleet } = this.deps;
     const pools = options().pools.map(({ name, servers }) => {
       const found = servers.map((server) => monitor.stateOf(name, server.name));
       const countOf = (wanted: string) => found.filter(({ state }) => state === wanted).length;
       return { name, up: countOf('up'), draining: countOf('draining'), down: countOf('down') };
     });
-    return Promise.resolve({ ...readiness.now(), pools });
+    return Promise.resolve({ ...readiness.now(), notes: [...fleet.notes], pools });
   }
 }
 

@@ -20,6 +20,7 @@ import {
   sample,
   samplesOf,
 } from '../metrics/exposition.ts';
+import { type FleetFigures, fleetFamilies } from '../metrics/fleet-families.ts';
 import { distributionOf } from '../metrics/histogram.ts';
 import { one, processFamilies } from '../metrics/process-families.ts';
 import { type PoolFigures, poolFamilies, type ServerFigures, serverFamilies } from '../metrics/server-families.ts';
@@ -43,6 +44,8 @@ export interface MetricsServiceDependencies {
   readonly certificates: () => readonly CertificateStatus[];
   /** null: there is no store. */
   readonly store: () => { readonly figures: StoreFigures } | null;
+  /** null: there is no fleet. */
+  readonly fleet: () => FleetFigures | null;
   readonly clock: Clock;
   readonly runtime: string;
 }
@@ -106,6 +109,7 @@ export class MetricsService {
       ...counterFamilies(state.countersNow()),
       ...this.tableFamilies(),
       ...this.storeFamilies(),
+      ...this.fleetFamilies(),
       ...poolFamilies(pools),
       ...serverFamilies(servers, servers.length > maxInFull),
       this.certificateFamily(),
@@ -211,6 +215,11 @@ export class MetricsService {
   private storeFamilies(): Family[] {
     const store = this.deps.store();
     return store === null ? [] : storeFamilies(store.figures);
+  }
+
+  private fleetFamilies(): Family[] {
+    const figures = this.deps.fleet();
+    return figures === null ? [] : fleetFamilies(figures);
   }
 
   private certificateFamily(): Family {

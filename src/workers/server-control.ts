@@ -10,10 +10,11 @@ import type { LimpetOptions, PoolServer } from '../config/options.ts';
 import { UsageError } from '../errors.ts';
 import type { Load } from '../fleet/load.ts';
 import { formatAddress } from '../net/socket.ts';
+import { type DrainCounts, mostNames } from '../nodes/node-report.ts';
 import { type Numbers, serverName } from '../shared/slots.ts';
 import type { Count } from '../table/census.ts';
 import type { SessionTable } from '../table/table.ts';
-import type { Timers } from '../time/clock.ts';
+import type { Clock, Timers } from '../time/clock.ts';
 import { DrainWait } from './drain-wait.ts';
 import type { HealthMonitor } from './health-monitor.ts';
 import { KeptChanges, type ServerEdit } from './kept-changes.ts';
@@ -34,17 +35,21 @@ export interface ServerControlDependencies {
   readonly table: Pick<SessionTable, 'count' | 'countCopied'>;
   /** Reads the whole table: live sessions by slot. */
   readonly census: () => Promise<ReadonlyMap<number, Count>>;
+  readonly clock: Pick<Clock, 'monotonic'>;
   readonly timers: Timers;
   readonly log: { warn(message: string): void };
 }
 
 const largestWeight = 65_535;
 const largestCap = 1_000_000;
+/** Between two looks at the whole table (ms) for what other nodes are told. */
+const censusPauseMs = 5000;
 
 export class ServerControl {
   private readonly deps: ServerControlDependencies;
   private kept = KeptChanges.none;
   private last: Promise<unknown> = Promise.resolve();
+  private censusAt = Number.NEGATIVE_INFINITY;
 
   constructor(deps: ServerControlDependencies) {
     this.deps = deps;
@@ -158,6 +163,32 @@ export class ServerControl {
     const isSafe = async () => this.isSafe(pool, server, await census());
     const wait = new DrainWait({ timers, now, isSafe, ...(pollMs !== undefined && { pollMs }) });
     return await wait.wait(waitMs, signal);
+  }
+
+  /** What is left on each server that is drained, by `pool/server`. */
+  async drainCounts(): Promise<Readonly<Record<string, DrainCounts>>> {
+    const { options, monitor, clock, census } = this.deps;
+    const drained = options()
+      .pools.flatMap(({ name: pool, servers }) => servers.map(({ name }) => [pool, name] as const))
+      .filter(([pool, name]) => monitor.stateOf(pool, name).drained)
+      .slice(0, mostNames);
+    const counts: Record<string, DrainCounts> = {};
+    for (const [pool, name] of drained) {
+      const state = this.drainStateOf(pool, name);
+      if (state === 'no-such-server') continue;
+      counts[serverName(pool, name)] = { ...state.waitingFor, isSafe: state.drained };
+    }
+    // The counts have sessions that have expired; a census, which reads the whole table, does not. Once in a while.
+    const isDue = Object.values(counts).some(({ isSafe, inflight }) => !isSafe && inflight === 0);
+    if (!isDue || clock.monotonic() - this.censusAt < censusPauseMs) return counts;
+    const table = await census();
+    this.censusAt = clock.monotonic();
+    for (const [pool, name] of drained) {
+      const found = counts[serverName(pool, name)];
+      if (found === undefined || found.isSafe || !this.isSafe(pool, name, table)) continue;
+      counts[serverName(pool, name)] = { ...found, uncopied: 0, isSafe: true };
+    }
+    return counts;
   }
 
   /** By the counts, which may be a little too high: that of the table has expired sessions that are not swept yet. */

@@ -23,6 +23,7 @@ import { ConfigRollout } from './config-rollout.ts';
 import { DescriptorRoom, systemLimits } from './descriptor-room.ts';
 import { EmptyWatch } from './empty-watch.ts';
 import { findNames } from './find-names.ts';
+import { FleetNodes } from './fleet-nodes.ts';
 import { HealthMonitor } from './health-monitor.ts';
 import { createHeartbeats, HangDetector } from './heartbeat.ts';
 import { clockFor } from './injected-faults.ts';
@@ -115,6 +116,7 @@ export interface SupervisorParts {
   readonly readiness: Readiness;
   readonly emptyWatch: EmptyWatch;
   readonly rates: RequestRates;
+  readonly fleetNodes: FleetNodes;
 }
 
 export function createParts(
@@ -189,7 +191,10 @@ export function createParts(
     workers: () => workers,
     store,
     changes: () => servers.changes,
-    settleChanges: (pools) => servers.settle(pools),
+    settleChanges: (pools) => {
+      servers.settle(pools);
+      fleetNodes.changed();
+    },
     tokenKeys: deps.tokenKeys,
     tableSecret,
     net,
@@ -268,6 +273,7 @@ export function createParts(
     load,
     table,
     census: () => census(table, unixSeconds(clock)),
+    clock,
     timers,
     log,
   });
@@ -283,6 +289,7 @@ export function createParts(
     state,
     certificates: () => certificates.status(),
     store,
+    fleet: () => fleetNodes.figures,
     clock,
     runtime: net.runtime,
   });
@@ -302,6 +309,19 @@ export function createParts(
     requests: (slot) => state.requestsNow(slot),
     clock,
     timers,
+  });
+  const fleetNodes: FleetNodes = new FleetNodes({
+    options: () => rollout.options,
+    numbers: () => rollout.numbers,
+    secret: tableSecret,
+    table,
+    rates,
+    drainCounts: () => servers.drainCounts(),
+    runtime: net.runtime,
+    events,
+    clock,
+    timers,
+    log,
   });
   const admin: AdminService = new AdminService({
     pair: () => certificates.adminPair,
@@ -326,6 +346,7 @@ export function createParts(
     workers: () => workers.status,
     readiness,
     rates,
+    fleet: fleetNodes,
     loopDelay: (worker) => state.loopDelayNow(worker),
     store,
     configFile: deps.configFile ?? null,
@@ -371,6 +392,7 @@ export function createParts(
     readiness,
     emptyWatch,
     rates,
+    fleetNodes,
   };
 }
 

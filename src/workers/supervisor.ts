@@ -52,7 +52,7 @@ export class Supervisor {
   /** Rejects with the system's error when an address cannot be bound; then no thread is left. */
   async start(): Promise<void> {
     const { rollout, state, tableSaver, timekeeper, monitor, servers, descriptorRoom, workers, hangs } = this.parts;
-    const { admin, limits } = this.parts;
+    const { admin, limits, fleetNodes } = this.parts;
     servers.read();
     this.parts.emptyWatch.start();
     await rollout.prepare();
@@ -67,6 +67,7 @@ export class Supervisor {
     descriptorRoom.start();
     limits.start();
     try {
+      await fleetNodes.start();
       await rollout.checkPorts();
       await workers.start();
       await admin.open();
@@ -76,6 +77,7 @@ export class Supervisor {
       timekeeper.stop();
       hangs.stop();
       await workers.terminate();
+      await fleetNodes.stop();
       await this.store?.stop();
       throw error;
     }
@@ -107,6 +109,7 @@ export class Supervisor {
     this.stopping = true;
     this.parts.metrics.stop();
     await rollout.stop();
+    await this.parts.fleetNodes.stop();
     await admin.close();
     this.stopWatching();
     const finished = await workers.stop(rollout.options.shutdown.timeout);

@@ -4,7 +4,7 @@ import { eventTable } from '../../src/events/event.ts';
 import { codesIn, read, rowsBelow } from './tables.ts';
 
 const page = read('docs/reference/events.md');
-const headings = Array.from(page.matchAll(/^### `([a-z.]+)`\n\nLevel `([a-z]+)`\. /gm), ([, name, level]) => [
+const headings = Array.from(page.matchAll(/^### `([a-z.-]+)`\n\nLevel `([a-z]+)`\. /gm), ([, name, level]) => [
   name,
   level,
 ]);

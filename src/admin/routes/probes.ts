@@ -6,7 +6,7 @@ import type { AdminDependencies } from '../dependencies.ts';
 const text = (description: string) => ({ description, content: { 'text/plain': { schema: z.string() } } });
 
 const responses = {
-  200: text('ok'),
+  200: text('ok, and a line for what is not as it should be'),
   503: text('A line for each reason'),
 };
 
@@ -32,8 +32,8 @@ export function addProbes(app: OpenAPIHono, { health }: AdminDependencies): void
     return live ? c.text('ok\n', 200) : c.text(lines(reasons), 503);
   });
   app.openapi(ready, async (c) => {
-    const { ready, reasons } = await health();
-    return ready ? c.text('ok\n', 200) : c.text(lines(reasons), 503);
+    const { ready, reasons, notes } = await health();
+    return ready ? c.text(`ok\n${lines(notes)}`, 200) : c.text(lines(reasons), 503);
   });
 }
 
