@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { host } from '../../test/support/host.ts';
 import { findProgram, needProgram, onContinuousIntegration } from '../../test/support/programs.ts';
 import { RedisServer } from '../../test/support/redis.ts';
+import { RedisCluster } from '../../test/support/redis-cluster.ts';
 import { openRedisStage, redisAddress } from '../../test/support/redis-stage.ts';
 import { caseOptions, newKey, putOf, shown } from '../../test/support/store-contract.ts';
 import { testCases } from '../../test/support/store-suite.ts';
@@ -22,6 +23,14 @@ describe.skipIf(findProgram('redis') === undefined && !onContinuousIntegration()
     return () => server.kill();
   });
   testCases('redis', { open: () => openRedisStage(server.url), modelRuns: 60 });
+
+  let cluster: RedisCluster;
+  beforeAll(async () => {
+    cluster = await RedisCluster.start();
+    return () => cluster[Symbol.asyncDispose]();
+  });
+  const nodes = () => cluster.servers.map(({ url }) => url);
+  testCases('a cluster of three', { open: () => openRedisStage(cluster.url, nodes()), modelRuns: 30 });
 });
 
 test('redis that is down is unavailable; after its restart it is another life', async (context) => {

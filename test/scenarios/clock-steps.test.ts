@@ -1,9 +1,10 @@
 /** The machine's clock is set back or forward while the balancer runs: no session is lost, and none expires for it. */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { handClock } from '../support/hand-clock.ts';
 import { type Limpet, startLimpet } from '../support/limpet.ts';
 import { configFor, listen, readToken, together, until, Visitor } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
@@ -13,17 +14,6 @@ const steps = [
   ['back by 20 minutes', -20 * minute],
   ['forward by two hours', 120 * minute],
 ] as const;
-
-/** A file that sets the clock of the processes that are told of it. */
-function handClock() {
-  const folder = mkdtempSync(join(tmpdir(), 'limpet-clock-'));
-  const file = join(folder, 'clock');
-  return {
-    env: { LIMPET_TEST_CLOCK: file, NODE_ENV: 'test' },
-    set: (by: number) => writeFileSync(file, String(by)),
-    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
-  };
-}
 
 /** The app names its sessions itself, and so the table alone knows where they live. */
 const app = (name: string) =>

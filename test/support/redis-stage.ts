@@ -6,7 +6,7 @@ import { systemTimers } from '../../src/time/clock.ts';
 import { HandTime } from './hand-time.ts';
 import { caseOptions, type Stage } from './store-contract.ts';
 
-const ageScript = `
+const ageScript = `#!lua flags=allow-cross-slot-keys
   for _, key in ipairs(redis.call('KEYS', '*')) do
     local left = redis.call('PTTL', key)
     if left >= 0 then redis.call('PEXPIRE', key, left - ARGV[1]) end
@@ -15,12 +15,10 @@ const ageScript = `
     end
   end`;
 
-export async function openRedisStage(url: string): Promise<Stage> {
+/** `nodes`: the addresses of all servers that have a part of it, each as of a single one. */
+export async function openRedisStage(url: string, nodes: readonly string[] = [url]): Promise<Stage> {
   const time = new HandTime();
-  const admin = new Redis(url, { lazyConnect: true });
-  await admin.connect();
-  await admin.flushall();
-  admin.disconnect();
+  await onEach(nodes, (admin) => admin.flushall());
   const store = await RedisStore.open(
     redisAddress(url),
     { ...caseOptions, timeout: 5000 },
@@ -28,12 +26,18 @@ export async function openRedisStage(url: string): Promise<Stage> {
     systemTimers,
   );
   const age = async (ms: number) => {
-    const other = new Redis(url);
-    await other.eval(ageScript, 0, ms);
-    other.disconnect();
+    await onEach(nodes, (admin) => admin.eval(ageScript, 0, ms));
     time.advance(ms);
   };
   return { store, age, now: () => time.now() };
+}
+
+async function onEach(nodes: readonly string[], act: (admin: Redis) => Promise<unknown>): Promise<void> {
+  for (const node of nodes) {
+    const admin = new Redis(node, { lazyConnect: true });
+    await admin.connect();
+    await act(admin).finally(() => admin.disconnect());
+  }
 }
 
 /** An address as the store takes it. Throws for one that is none. */
