@@ -46,6 +46,7 @@ const environment: PoolEnvironment = {
   shared,
   secret: Buffer.alloc(32),
   copies: null,
+  owners: null,
   connects: new Connects(4096, null),
   report() {},
   reportForeignCookie() {},

@@ -112,12 +112,15 @@ export class LearnedId {
   /** Keyed hash of the id, two unsigned words: `Recognition.sid0` and `sid1` of requests that will carry it. */
   sid0 = 0;
   sid1 = 0;
+  /** The other half of that id, where sessions have copies. */
+  sid2 = 0;
+  sid3 = 0;
   /** Unix seconds at which the client will forget the id; 0: the response does not say. */
   expires = 0;
 
   clear(): void {
     this.state = 'nothing';
-    this.sid0 = this.sid1 = 0;
+    this.sid0 = this.sid1 = this.sid2 = this.sid3 = 0;
     this.expires = 0;
   }
 }

@@ -96,6 +96,10 @@ export class Naming {
     learned.sid0 = this.out.hi;
     learned.sid1 = this.out.lo;
     learned.expires = expires;
+    if (this.ids === undefined) return true;
+    this.ids.hash(bytes, start, end, this.out);
+    learned.sid2 = this.out.hi;
+    learned.sid3 = this.out.lo;
     return true;
   }
 

@@ -39,7 +39,7 @@ import { type ListenerPorts, Listeners } from './listeners.ts';
 import { PoolSet } from './pool-set.ts';
 import { PoolTls } from './pool-tls.ts';
 import type { ReportForeignCookie, ReportPassive } from './pools.ts';
-import type { CopySource } from './replication.ts';
+import type { CopySource, OwnerSource } from './replication.ts';
 
 export type { ListenerPorts } from './listeners.ts';
 
@@ -55,6 +55,8 @@ export interface BalancerDependencies {
   readonly secret: Buffer;
   /** Left out: no copies of sessions are kept. */
   readonly copies?: CopySource;
+  /** Left out: this is the only balancer. */
+  readonly owners?: OwnerSource;
   /** Takes what traffic has shown of a server. */
   readonly report: ReportPassive;
   /** Called when a server of a pool has room, and exchanges of other workers wait for it. */
@@ -260,13 +262,14 @@ export class Balancer {
   }
 
   private createPools(): PoolSet {
-    const { shared, secret, copies = null, report, announceRoom } = this.deps;
+    const { shared, secret, copies = null, owners = null, report, announceRoom } = this.deps;
     const { reportForeignCookie = () => {}, random = Math.random, observe = (parts: PoolParts) => parts } = this.deps;
     return new PoolSet({
       contextFor: ({ limits }) => new PoolContext(this.context, this.buffers.requests, { ...limits, uriBytes: 0 }),
       shared,
       secret,
       copies,
+      owners,
       connects: this.connects,
       report,
       reportForeignCookie,

@@ -25,7 +25,7 @@ import { Fingerprints } from '../table/fingerprint.ts';
 import { Entry, type SessionTable } from '../table/table.ts';
 import { unixSeconds } from '../time/clock.ts';
 import { createFleet, planServers } from './fleets.ts';
-import { type CopySource, createReplication } from './replication.ts';
+import { type CopySource, createReplication, createSharedOwners, type OwnerSource } from './replication.ts';
 
 /**
  * Takes what traffic has shown of a server. The server is named by pool and `Server.identity`, because an exchange that began
@@ -51,6 +51,8 @@ export interface PoolDependencies {
   readonly skew: number;
   /** null: no copies of sessions are kept. */
   readonly copies: CopySource | null;
+  /** null: this is the only balancer. */
+  readonly owners: OwnerSource | null;
   /** Counts the connections that this worker is making, to all servers together. */
   readonly connects: Connects;
   readonly report: ReportPassive;
@@ -86,6 +88,7 @@ export function createPool(options: PoolOptions, deps: PoolDependencies): Pool {
     whenOwnerFails: options.affinity.map(({ whenOwnerFails }) => whenOwnerFails),
     table: shared.table,
     copies: createReplication(options, fleet, { ...deps, ...shared, clock, events }),
+    sharedOwners: createSharedOwners(options, fleet, { ...deps, ...shared, clock, events }),
     shouldRebalance: (owner) => rebalancer.shouldRebalance(owner),
     evensOut: (from, to) => rebalancer.evensOut(from, to),
     choose: (key, excluded) => {

@@ -37,6 +37,22 @@ const table = [
   ['sessions_new', 'counter', 'Sessions begun by a cookie of ours.'],
   ['sessions_learned', 'counter', 'Sessions that a response of the app named.'],
   ['sessions_adopted', 'counter', 'Names that the table did not know, bound to a server at their first request.'],
+  [
+    'owners_postponed',
+    'counter',
+    'New names of sessions that were not recorded in the store of the fleet at once: more than fleet.newKeys in a second.',
+  ],
+  [
+    'owners_unrecorded',
+    'counter',
+    'Requests and responses that went on although the store of the fleet could not record who owns their session (whenStoreLost: keep).',
+  ],
+  ['moves_told', 'counter', 'Moves and ends of sessions that the store of the fleet has told.'],
+  [
+    'moves_missed',
+    'counter',
+    'Times that moves by other balancers may have been missed, and the store was asked about each session (fleet.history).',
+  ],
   ['sessions_ended', 'counter', 'Sessions that the app ended.'],
   [
     'sessions_moved',

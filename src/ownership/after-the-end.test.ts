@@ -42,9 +42,20 @@ function stage(tombstoneTime = 60) {
   } as const;
   const counters = new Counters();
   const proofs = new RotationProofs([Buffer.alloc(32, 'k')], 'shop');
-  const parts = { store, table, fleet, counters, events: noSessionEvents, proofs, storeUrlOf: String, now, wall: now };
+  const parts = {
+    store,
+    table,
+    fleet,
+    counters,
+    newKeys: null,
+    events: noSessionEvents,
+    proofs,
+    storeUrlOf: String,
+    now,
+    wall: now,
+  };
   const replicator = new Replicator({ pool: 'shop', ...settings }, parts);
-  const record = new SessionRecord(table, fleet, true);
+  const record = new SessionRecord(table, fleet, { copies: true, owners: false });
   const owners = new OwnerLookup(record, counters);
   const claims = new OwnerClaims(record, counters);
   const session = (): Session => {

@@ -33,7 +33,7 @@ export class OwnerClaims {
   claim(session: Session, server: Server, now: number): Server | undefined {
     const { record } = this;
     const { entry, fleet, table } = record;
-    const announce = record.isCopied(session);
+    const announce = record.isAnnounced(session);
     for (let tries = 0; tries < maxClaims; tries++) {
       const claim = claimOf(session, announce);
       const result = table.claim(record.keyOf(session), session.epoch, server.slot, now, entry, claim);
@@ -82,7 +82,7 @@ export class OwnerClaims {
   accept(session: Session, server: Server, now: number): OwnerChangeName | null {
     const { record, counters } = this;
     const { entry } = record;
-    const takeover = !record.isCopied(session);
+    const takeover = !record.isAnnounced(session);
     const result = record.table.accept(record.keyOf(session), session.epoch, server.slot, now, entry, takeover);
     session.former = 0;
     const { moving } = entry;
@@ -102,7 +102,7 @@ export class OwnerClaims {
     if (!session.counted) return null;
     session.counted = false;
     const { record } = this;
-    if (!record.table.leave(record.keyOf(session), now, record.entry, record.isCopied(session))) return null;
+    if (!record.table.leave(record.keyOf(session), now, record.entry, record.isAnnounced(session))) return null;
     return record.apply(session) ?? null;
   }
 

@@ -9,13 +9,20 @@
  *      fixed   never looked up: the config or a person names the server
  *
  * owner-claims.ts changes the owner. In pools whose sessions have copies, the store is queried about a session that the table does not
- * have, and a new owner is announced to it first (`session.storeState`, owner-queries.ts).
+ * have, and a new owner is announced to it first (`session.storeState`, owner-queries.ts). With several balancers the owners of all
+ * sessions are announced, and a token that is not in the table counts unless it is older than the moves that this balancer knows.
  */
 import type { Affinity, LearnedId } from '../affinity/affinity.ts';
 import type { Server } from '../fleet/server.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
 import { recentEndSeconds, type Session, type SessionView } from './session.ts';
 import type { SessionRecord } from './session-record.ts';
+
+/** Which moves of sessions by other balancers this one knows. */
+export interface MissedMoves {
+  /** It knows all since then: `seen`, Unix seconds. */
+  covers(seen: number): boolean;
+}
 
 /** A response of `server` has ended the session. */
 type OnEnded = (session: SessionView, server: Server) => void;
@@ -24,11 +31,18 @@ export class OwnerLookup {
   private readonly record: SessionRecord;
   private readonly counters: Counters;
   private readonly onEnded: OnEnded;
+  private readonly missed: MissedMoves;
 
-  constructor(record: SessionRecord, counters: Counters, onEnded: OnEnded = () => {}) {
+  constructor(
+    record: SessionRecord,
+    counters: Counters,
+    onEnded: OnEnded = () => {},
+    missed: MissedMoves = { covers: () => true },
+  ) {
     this.record = record;
     this.counters = counters;
     this.onEnded = onEnded;
+    this.missed = missed;
   }
 
   /**
@@ -51,9 +65,22 @@ export class OwnerLookup {
       ? record.table.find(key, now, record.entry)
       : record.table.enter(key, now, record.entry);
     session.counted = look === 'live';
-    if (look === 'live') return record.apply(session);
+    if (look === 'live') {
+      if (record.isAnnounced(session) && this.mustAsk(session)) return null;
+      return record.apply(session);
+    }
     if (look === 'ended') session.disown();
     return null;
+  }
+
+  /** The table has the session, and its owner is known to the store, or has to be. True: the store is asked first. */
+  private mustAsk(session: Session): boolean {
+    const { record } = this;
+    const { entry } = record;
+    if (entry.unsure) session.onStore('record-missing');
+    if (session.storeState === 'must-query') return true;
+    record.applyAnnounced(session, entry.claiming && entry.epoch >= session.epoch);
+    return false;
   }
 
   /** A session that has a copy, or can have one. Its exchanges count, so that it leaves its server only when no other runs. */
@@ -101,11 +128,18 @@ export class OwnerLookup {
       session.counted = look === 'live';
     }
     session.former = 0;
+    const isAnnounced = record.isAnnounced(session);
     if (look !== 'live') {
+      if (look === 'ended') return named;
+      if (isAnnounced && !this.missed.covers(session.recognition.seen)) {
+        session.onStore('record-missing');
+        if (session.storeState === 'must-query') return named;
+      }
       // The client has come back: the session counts among its server's sessions from now on.
-      if (look !== 'ended' && named !== undefined) record.bindAsNamed(session, named.slot, now);
+      if (named !== undefined) record.bindAsNamed(session, named.slot, now);
       return named;
     }
+    if (isAnnounced && this.mustAsk(session)) return named;
     if (entry.epoch >= session.epoch) {
       if (entry.seen !== now) table.touch(key, now);
       session.former = entry.former;
@@ -133,7 +167,8 @@ export class OwnerLookup {
     const { entry, table } = record;
     const key = record.keyOf(session);
     const lifetime = session.recognition.affinity?.lifetime ?? 0;
-    const result = table.bind(key, server.slot, now, entry, lifetime, 1, false, true);
+    const announce = record.announcesFirst(session);
+    const result = table.bind(key, server.slot, now, entry, lifetime, 1, false, true, announce);
     if (result === 'ended') return server;
     session.counted = result === 'bound' || table.enter(key, now, entry) === 'live';
     record.applyAnnounced(session);
@@ -144,19 +179,21 @@ export class OwnerLookup {
     return record.apply(session);
   }
 
-  /** Records what a response of `server` has said about session ids. */
-  learn(learned: LearnedId, affinity: Affinity, session: SessionView, server: Server, now: number): void {
+  /** Records what a response of `server` has said about session ids. False: the table has that already, and so has the store. */
+  learn(learned: LearnedId, affinity: Affinity, session: SessionView, server: Server, now: number): boolean {
     const { entry, table } = this.record;
     if (learned.state === 'ended') {
-      if (!table.end(this.record.keyOf(session), now)) return;
+      if (!table.end(this.record.keyOf(session), now)) return false;
       this.counters.add(counter.sessions_ended);
       this.onEnded(session, server);
-      return;
+      return true;
     }
     const key = this.record.keyOfWords(learned.sid0, learned.sid1);
-    const result = table.bind(key, server.slot, now, entry, affinity.lifetime, 1, true);
-    if (result === 'ended') return;
+    const announce = this.record.recorded.owners;
+    const result = table.bind(key, server.slot, now, entry, affinity.lifetime, 1, true, false, announce);
+    if (result === 'ended') return false;
     if (result === 'bound') this.counters.add(counter.sessions_learned);
     if (learned.expires !== entry.expires) table.setExpires(key, learned.expires, now);
+    return result === 'bound' || entry.claiming;
   }
 }

@@ -1,17 +1,25 @@
-/** Questions to the store about owners: who owns a session that the table does not have, and whether a new owner may have it. */
+/**
+ * Questions to the store about owners: who owns a session that the table does not have, and whether a new owner may have it; and what an
+ * app's response has said of the name of a session, where other balancers have to know it. Several exchanges that ask the same share one
+ * answer.
+ */
+import type { LearnedId } from '../affinity/affinity.ts';
 import type { Server } from '../fleet/server.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
+import { anyEpoch } from '../store/store.ts';
+import type { KeyRate } from './key-rate.ts';
 import type { SentCopy, SessionView } from './session.ts';
-import { refOf } from './session-ref.ts';
+import { formatHalfId, formatId } from './session-id.ts';
+import { refOf, type SessionRef } from './session-ref.ts';
 import type { StoreAccess } from './store-access.ts';
 import type { TableUpdates } from './table-updates.ts';
 
 /**
  * The result of a question. known: the table has the answer, look it up again. ended: the session ended before the question, so long ago
  * that the table may not have it. lost: the store no longer has the copy that it had. ending: the session is over, but the store has not
- * recorded it yet.
+ * recorded it yet. postponed: the store was not asked, because too many new names are being recorded; a later request does it.
  */
-export type QueryOutcome = 'known' | 'ended' | 'failed' | 'lost' | 'ending';
+export type QueryOutcome = 'known' | 'ended' | 'failed' | 'lost' | 'ending' | 'postponed';
 
 /** A larger state is not sent along with a request: some servers accept no header above 8 KiB. */
 const maxSentBytes = 3072;
@@ -19,37 +27,63 @@ const maxSentBytes = 3072;
 export interface OwnerQueriesSettings {
   /** Name of the pool. */
   readonly pool: string;
+  /** Its sessions have copies, where they have whole ids. */
+  readonly keepsCopies: boolean;
   /** Milliseconds for which the store records the owner of a session that has no copy. */
   readonly claimTtlMs: number;
 }
 
+export interface OwnerQueriesDependencies {
+  readonly access: StoreAccess;
+  readonly updates: TableUpdates;
+  readonly counters: Counters;
+  /** Unix seconds. */
+  readonly now: () => number;
+  /** Bounds how many names that clients chose are recorded. null: there is no other balancer that has to know them. */
+  readonly newKeys: KeyRate | null;
+}
+
+/** The answer to an announcement; every exchange that waits for it gets it. */
+interface Announced {
+  readonly outcome: QueryOutcome;
+  readonly copy: SentCopy | null;
+}
+
+const failed: Announced = { outcome: 'failed', copy: null };
+
 export class OwnerQueries {
   private readonly settings: OwnerQueriesSettings;
-  private readonly access: StoreAccess;
-  private readonly updates: TableUpdates;
-  private readonly counters: Counters;
+  private readonly deps: OwnerQueriesDependencies;
+  /** Questions that are under way, by what they ask. */
+  private readonly running = new Map<string, Promise<Announced>>();
 
-  constructor(settings: OwnerQueriesSettings, access: StoreAccess, updates: TableUpdates, counters: Counters) {
+  constructor(settings: OwnerQueriesSettings, deps: OwnerQueriesDependencies) {
     this.settings = settings;
-    this.access = access;
-    this.updates = updates;
-    this.counters = counters;
+    this.deps = deps;
+  }
+
+  /** The store answered the last call, or was not asked for a moment. With other balancers nothing is claimed while it is false. */
+  get mayClaim(): boolean {
+    const { access, newKeys, now } = this.deps;
+    return newKeys === null || access.isWorthAsking(now());
   }
 
   /** Asks for the owner of a session that the table does not have. */
   query(session: SessionView, done: (outcome: QueryOutcome) => void): void {
-    const { access, counters, updates } = this;
-    const ref = refOf(this.settings.pool, session);
+    const ref = this.refOf(session);
     const { epoch, owner } = session;
+    const read = () => this.read(ref, epoch, owner);
+    void this.share(`read ${ref.key.id} ${epoch} ${owner}`, read).then(({ outcome }) => done(outcome));
+  }
+
+  private async read(ref: SessionRef, epoch: number, owner: number): Promise<Announced> {
+    const { access, counters, updates } = this.deps;
     counters.add(counter.sessions_queried);
-    access.call(access.store.read(ref.key)).then((found) => {
-      if (found === null) done('failed');
-      else if (found.state === 'ending') done('ending');
-      else {
-        updates.applyFound(ref, found, epoch, owner);
-        done(found.state === 'ended' ? 'ended' : 'known');
-      }
-    });
+    const found = await access.call(access.store.read(ref.key));
+    if (found === null) return failed;
+    if (found.state === 'ending') return { outcome: 'ending', copy: null };
+    updates.applyFound(ref, found, epoch, owner);
+    return { outcome: found.state === 'ended' ? 'ended' : 'known', copy: null };
   }
 
   /**
@@ -57,31 +91,36 @@ export class OwnerQueries {
    * small enough to be sent along with the request.
    */
   announce(session: SessionView, server: Server, done: (outcome: QueryOutcome, copy: SentCopy | null) => void): void {
-    const { access, counters, updates } = this;
-    const { pool, claimTtlMs } = this.settings;
-    const ref = refOf(pool, session);
     const { epoch, version } = session;
-    access.call(access.store.claim(ref.key, epoch - 1, server.id, claimTtlMs)).then((result) => {
-      if (result === null) {
-        counters.add(counter.claims_failed);
-        done('failed', null);
-        return;
-      }
-      if (result.state === 'ending') {
-        done('ending', null);
-        return;
-      }
-      updates.applyClaim(ref, server, epoch, result);
-      const copy = result.state === 'claimed' ? result.copy : null;
-      if (copy !== null && copy.version === 0 && version > 0) {
-        // The new owner would begin with an empty session, and nobody would notice.
-        updates.noteLost(ref);
-        done('lost', null);
-        return;
-      }
-      const isSent = copy !== null && copy.version > 0 && copy.data.length <= maxSentBytes;
-      done('known', isSent ? copy : null);
-    });
+    if (session.firstPlacement && !this.mayRecordKey()) {
+      this.deps.counters.add(counter.owners_postponed);
+      queueMicrotask(() => done('postponed', null));
+      return;
+    }
+    const ref = this.refOf(session);
+    const claim = () => this.claim(ref, server, epoch, version);
+    const name = `claim ${ref.key.id} ${epoch} ${server.id} ${version}`;
+    void this.share(name, claim).then(({ outcome, copy }) => done(outcome, copy));
+  }
+
+  private async claim(ref: SessionRef, server: Server, epoch: number, version: number): Promise<Announced> {
+    const { access, counters, updates } = this.deps;
+    const { claimTtlMs } = this.settings;
+    const result = await access.call(access.store.claim(ref.key, epoch - 1, server.id, claimTtlMs));
+    if (result === null) {
+      counters.add(counter.claims_failed);
+      return failed;
+    }
+    if (result.state === 'ending') return { outcome: 'ending', copy: null };
+    updates.applyClaim(ref, server, epoch, result);
+    const copy = result.state === 'claimed' ? result.copy : null;
+    if (copy !== null && copy.version === 0 && version > 0) {
+      // The new owner would begin with an empty session, and nobody would notice.
+      updates.noteLost(ref);
+      return { outcome: 'lost', copy: null };
+    }
+    const isSent = copy !== null && copy.version > 0 && copy.data.length <= maxSentBytes;
+    return { outcome: 'known', copy: isSent ? copy : null };
   }
 
   /**
@@ -90,5 +129,48 @@ export class OwnerQueries {
    */
   giveBack(session: SessionView, former: Server): void {
     this.announce(session, former, () => {});
+  }
+
+  /** A response of `server` has named a session: the store records who owns it, unless it knows that. False: it has failed. */
+  async record(learned: LearnedId, lifetime: number, server: Server): Promise<boolean> {
+    const { outcome } = await this.claim(this.refOfLearned(learned, lifetime), server, 1, 0);
+    return outcome !== 'failed';
+  }
+
+  /** The app has ended that session of the exchange. False: the store has failed. */
+  async end(session: SessionView): Promise<boolean> {
+    const { access } = this.deps;
+    return (await access.call(access.store.destroy(this.refOf(session).key, anyEpoch))) !== null;
+  }
+
+  private mayRecordKey(): boolean {
+    const { newKeys, now } = this.deps;
+    return newKeys === null || newKeys.take(now());
+  }
+
+  private refOf(session: SessionView): SessionRef {
+    const { keepsCopies, pool } = this.settings;
+    return refOf(pool, session, keepsCopies && session.recognition.hasId);
+  }
+
+  private refOfLearned(learned: LearnedId, lifetime: number): SessionRef {
+    const { keepsCopies, pool } = this.settings;
+    const { sid0: hi, sid1: lo, sid2, sid3 } = learned;
+    const id = keepsCopies && (sid2 | sid3) !== 0 ? formatId(learned) : formatHalfId(hi, lo);
+    return { key: { pool, id }, hi, lo, lifetime, given: true };
+  }
+
+  /** The answer to the same question that is under way already, or to this one. */
+  private share(name: string, ask: () => Promise<Announced>): Promise<Announced> {
+    const { access, newKeys, now } = this.deps;
+    const shared = this.running.get(name);
+    if (shared !== undefined) return shared;
+    if (newKeys !== null) {
+      if (!access.isWorthAsking(now())) return Promise.resolve(failed);
+      access.noteAsked(now());
+    }
+    const answer = ask().finally(() => this.running.delete(name));
+    this.running.set(name, answer);
+    return answer;
   }
 }

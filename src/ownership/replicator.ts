@@ -14,6 +14,7 @@ import type { Store } from '../store/store.ts';
 import type { SessionTable } from '../table/table.ts';
 import { CommandWriter } from './command-writer.ts';
 import { InterfaceReplication } from './interface-replication.ts';
+import type { KeyRate } from './key-rate.ts';
 import { OwnerQueries } from './owner-queries.ts';
 import { ResponseReplication } from './response-replication.ts';
 import type { RotationProofs } from './rotation-proof.ts';
@@ -45,6 +46,8 @@ export interface ReplicatorDependencies {
   readonly counters: Counters;
   readonly events: SessionEvents;
   readonly proofs: RotationProofs;
+  /** As for `OwnerQueries`. */
+  readonly newKeys: KeyRate | null;
   /** The address of the store interface for the server of that slot. */
   readonly storeUrlOf: (slot: number) => string;
   /** Unix seconds, by the clock that never steps. */
@@ -73,7 +76,11 @@ export class Replicator {
     this.access = access;
     this.responses = new ResponseReplication(settings, parts);
     this.direct = new InterfaceReplication(settings.pool, this.keepsCopies, parts);
-    this.queries = new OwnerQueries(settings, access, updates, counters);
+    const { now, newKeys } = deps;
+    this.queries = new OwnerQueries(
+      { ...settings, keepsCopies: this.keepsCopies },
+      { access, updates, counters, now, newKeys },
+    );
     this.header = new SessionHeader(settings.pool, deps.storeUrlOf, settings.secret);
   }
 

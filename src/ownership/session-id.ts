@@ -14,6 +14,11 @@ export function formatId({ sid0, sid1, sid2, sid3 }: IdWords): string {
   return [sid0, sid1, sid2, sid3].map((word) => word.toString(16).padStart(8, '0')).join('');
 }
 
+/** The name in the store of a session that has no copy: the first half of its id, and zeros. */
+export function formatHalfId(sid0: number, sid1: number): string {
+  return formatId({ sid0, sid1, sid2: 0, sid3: 0 });
+}
+
 /** What the access log and events print of a session, as eight hex digits: it cannot be used as an id, and does not place the session. */
 export function tagOf({ kind, sid1, sid3 }: Pick<RecognitionView, 'kind' | 'sid1' | 'sid3'>): number {
   return kind === 'key' ? sid1 : sid3;

@@ -3,9 +3,9 @@ import { affinity, now, startOwners } from '../../test/support/owners.ts';
 import { sessionOf } from '../../test/support/session.ts';
 import { SessionRecord } from './session-record.ts';
 
-function stage(copied = true) {
+function stage(copies = true, owners = false) {
   const { table, fleet, a, b } = startOwners();
-  const record = new SessionRecord(table, fleet, copied);
+  const record = new SessionRecord(table, fleet, { copies, owners });
   const session = sessionOf({ affinity, recognised: true, sid0: 7, sid1: 9, sid2: 1, sid3: 2, epoch: 3, owner: a.id });
   return { record, session, table, a, b };
 }

@@ -4,19 +4,26 @@ import type { Server } from '../fleet/server.ts';
 import { Entry, type SessionTable } from '../table/table.ts';
 import type { Session, SessionView } from './session.ts';
 
+/** What the store keeps of the sessions of a pool. */
+export interface Recorded {
+  /** Their states. */
+  readonly copies: boolean;
+  /** Their owners, also of sessions without a copy: other balancers have to know them. */
+  readonly owners: boolean;
+}
+
 export class SessionRecord {
   readonly table: SessionTable;
   readonly fleet: Fleet;
   /** The record that the table returned last. */
   readonly entry = new Entry();
-  /** Sessions of the pool have copies. */
-  private readonly copied: boolean;
+  readonly recorded: Recorded;
   private readonly key = { hi: 0, lo: 0 };
 
-  constructor(table: SessionTable, fleet: Fleet, copied: boolean) {
+  constructor(table: SessionTable, fleet: Fleet, recorded: Recorded) {
     this.table = table;
     this.fleet = fleet;
-    this.copied = copied;
+    this.recorded = recorded;
   }
 
   /** The session's key in the table. The object is used again by the next call. */
@@ -30,9 +37,20 @@ export class SessionRecord {
     return this.key;
   }
 
-  /** The session has a copy in the store, or can get one: changes of its owner are announced there. */
+  /** The session has a copy in the store, or can get one. */
   isCopied({ recognition }: SessionView): boolean {
-    return this.copied && recognition.hasId;
+    return this.recorded.copies && recognition.hasId;
+  }
+
+  /** Changes of its owner are announced to the store. */
+  isAnnounced(session: SessionView): boolean {
+    const { kind } = session.recognition;
+    return (this.recorded.owners && (kind === 'token' || kind === 'key')) || this.isCopied(session);
+  }
+
+  /** So is its first owner. With a single balancer the first copy is early enough. */
+  announcesFirst(session: SessionView): boolean {
+    return this.recorded.owners && this.isAnnounced(session);
   }
 
   /** Copies the owner from `entry`. Returns that server; undefined: it has left the pool. */

@@ -1,7 +1,7 @@
 /** What is needed of a session after the store has answered: by then the exchange may be over, and its session object in use again. */
 import type { SessionKey } from '../store/store.ts';
 import type { SessionView } from './session.ts';
-import { formatId, idWord, type TableKey, tableKeyOf } from './session-id.ts';
+import { formatHalfId, formatId, idWord, type TableKey, tableKeyOf } from './session-id.ts';
 
 export interface SessionRef extends TableKey {
   /** The session's key in the store. */
@@ -12,12 +12,13 @@ export interface SessionRef extends TableKey {
   readonly given: boolean;
 }
 
-/** The session of an exchange. */
-export function refOf(pool: string, { recognition }: SessionView): SessionRef {
+/** The session of an exchange. `isCopied` false: the store has only its owner, under the half of its id that the table knows. */
+export function refOf(pool: string, { recognition }: SessionView, isCopied = true): SessionRef {
+  const { sid0, sid1 } = recognition;
   return {
-    key: { pool, id: formatId(recognition) },
-    hi: recognition.sid0,
-    lo: recognition.sid1,
+    key: { pool, id: isCopied ? formatId(recognition) : formatHalfId(sid0, sid1) },
+    hi: sid0,
+    lo: sid1,
     lifetime: recognition.affinity?.lifetime ?? 0,
     given: recognition.kind === 'token',
   };

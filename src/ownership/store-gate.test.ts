@@ -44,6 +44,7 @@ function stage({ degrade = false, isBound = true } = {}) {
     queries: {
       query: (_session, done) => asked.push({ what: 'query', done }),
       announce: (_session, _server, done) => asked.push({ what: 'announce', done }),
+      giveBack: () => {},
     },
   };
   const hold = (version: number, more = '') => {

@@ -33,11 +33,15 @@ export interface StoreGateOwner {
   onUnsafe(fault: Fault): void;
 }
 
-/** What is needed of the pool's replicator. */
-export interface GateReplicator {
+/** What knows the owners of the pool's sessions in the store. */
+export interface GateOwners {
   readonly settings: Pick<ReplicatorSettings, 'degrade' | 'timeoutMs'>;
+  readonly queries: Pick<OwnerQueries, 'query' | 'announce' | 'giveBack'>;
+}
+
+/** What is needed of the pool's replicator. */
+export interface GateReplicator extends GateOwners {
   readonly responses: Pick<ResponseReplication, 'keep' | 'apply' | 'adoptPut'>;
-  readonly queries: Pick<OwnerQueries, 'query' | 'announce'>;
 }
 
 /** An exchange that has asked so often and still has no server fails, as if the store had. */
@@ -52,7 +56,7 @@ const putFaults: Readonly<Record<Exclude<PutOutcome, 'kept'>, Fault>> = {
 };
 
 /** What the client gets when the store does not say where the request may go. */
-const queryFaults: Readonly<Record<Exclude<QueryOutcome, 'known' | 'ended'>, Fault>> = {
+const queryFaults: Readonly<Record<Exclude<QueryOutcome, 'known' | 'ended' | 'postponed'>, Fault>> = {
   failed: balancerFaults.sessionStore,
   lost: balancerFaults.sessionLost,
   ending: balancerFaults.sessionEnding,
@@ -67,6 +71,9 @@ export class StoreGate {
   degraded = false;
   private readonly owner: StoreGateOwner;
   private readonly counters: Counters;
+  /** The store is recording names that the response gives to sessions; null: it is not. */
+  private recording: GateOwners | null = null;
+  private isOwnerUncertain = false;
   /** Goes up with everything that makes the result of an earlier call void. */
   private generation = 0;
   private questions = 0;
@@ -79,13 +86,15 @@ export class StoreGate {
   begin(): void {
     this.command = null;
     this.cookie = undefined;
-    this.degraded = false;
+    this.degraded = this.isOwnerUncertain = false;
+    this.recording = null;
     this.questions = 0;
   }
 
   /** The exchange is over. */
   end(): void {
     this.generation++;
+    this.recording = null;
   }
 
   /** The request is sent once more: nothing of the dropped response counts for the next one. */
@@ -93,14 +102,15 @@ export class StoreGate {
     this.generation++;
     this.command = null;
     this.cookie = undefined;
-    this.degraded = this.owner.session.storeState === 'without-store';
+    this.recording = null;
+    this.degraded = this.isOwnerUncertain;
   }
 
   /**
    * Calls the store as `session.storeState` requires: it asks for the owner, or announces `server` as the new one before that server
    * gets the request.
    */
-  query(server: Server | null, replicator: GateReplicator): void {
+  query(server: Server | null, owners: GateOwners): void {
     const { session } = this.owner;
     if (++this.questions > maxQuestions) {
       this.owner.onUnsafe(balancerFaults.sessionStore);
@@ -110,32 +120,60 @@ export class StoreGate {
     const done = (outcome: QueryOutcome, copy: SentCopy | null = null): void => {
       if (this.generation !== generation) return;
       session.sentCopy = copy;
-      this.onQueryOutcome(outcome, replicator);
+      this.onQueryOutcome(outcome, owners);
     };
-    const { queries } = replicator;
+    const { queries } = owners;
     if (session.storeState === 'must-announce' && server !== null) queries.announce(session, server, done);
     else queries.query(session, done);
   }
 
   /** The store has not answered the query in time. */
-  onQueryTimeout(replicator: GateReplicator): void {
-    this.onQueryOutcome('failed', replicator);
+  onQueryTimeout(owners: GateOwners): void {
+    this.onQueryOutcome('failed', owners);
   }
 
-  private onQueryOutcome(outcome: QueryOutcome, replicator: GateReplicator): void {
+  private onQueryOutcome(outcome: QueryOutcome, owners: GateOwners): void {
     const { owner } = this;
     this.generation++;
     if (outcome === 'known') owner.session.onStore('answered');
     else if (outcome === 'ended') owner.session.onStore('answered-ended');
-    else if (outcome === 'failed' && replicator.settings.degrade) {
-      this.counters.add(counter.copies_degraded);
-      this.degraded = true;
+    else if (outcome === 'postponed') owner.session.onStore('failed');
+    else if (outcome === 'failed' && owners.settings.degrade) {
+      this.noteWithoutStore(owners);
       owner.session.onStore('failed');
     } else {
       owner.onUnsafe(queryFaults[outcome]);
       return;
     }
     owner.onStoreAnswer();
+  }
+
+  /** Goes on without the store. Only a session with a copy loses something by that. */
+  private noteWithoutStore(owners: GateOwners): void {
+    const hasCopies = 'responses' in owners;
+    this.counters.add(hasCopies ? counter.copies_degraded : counter.owners_unrecorded);
+    if (hasCopies) this.degraded = this.isOwnerUncertain = true;
+  }
+
+  /** The response has to wait until the store has recorded which names it gives to sessions. */
+  record(recorded: Promise<boolean>, owners: GateOwners): void {
+    const generation = ++this.generation;
+    this.recording = owners;
+    void recorded.then((isDone) => {
+      if (this.generation === generation) this.onRecorded(isDone);
+    });
+    this.owner.waitForCopy(owners.settings.timeoutMs);
+  }
+
+  private onRecorded(isDone: boolean): void {
+    const owners = this.recording;
+    this.generation++;
+    this.recording = null;
+    if (isDone) this.owner.proceed();
+    else if (owners?.settings.degrade === true) {
+      this.noteWithoutStore(owners);
+      this.owner.proceed();
+    } else this.owner.onUnsafe(balancerFaults.sessionStore);
   }
 
   /** The head of the response has come. True: the response has to wait for `proceed`, or has been dropped. */
@@ -162,8 +200,13 @@ export class StoreGate {
     return begins ? this.refuse('refused') : this.keep(command, replicator);
   }
 
-  /** The store has not answered the command in time: it may still carry it out, or not. */
-  onPutTimeout(replicator: GateReplicator): void {
+  /** The store has not answered in time: it may still do what it was asked for, or not. */
+  onPutTimeout(replicator: GateReplicator | null): void {
+    if (this.recording !== null) {
+      this.onRecorded(false);
+      return;
+    }
+    if (replicator === null) return;
     this.counters.add(counter.copies_failed);
     this.onPutOutcome(this.command !== null && this.command.ended !== 0 ? 'ending' : 'failed', replicator);
   }

@@ -15,7 +15,7 @@ import { tagOf } from '../ownership/session-id.ts';
 import type { StoreGate } from '../ownership/store-gate.ts';
 import type { AccessRecord } from './access-record.ts';
 import type { ListenerContext } from './client/listener-context.ts';
-import { learnFromHead, SessionIdSniffer } from './learning.ts';
+import { type Learned, learnFromHead, SessionIdSniffer } from './learning.ts';
 import type { ClientRequest } from './request.ts';
 import { editRequest } from './request-head.ts';
 import type { WorkerContext } from './worker-context.ts';
@@ -33,6 +33,8 @@ export class SessionBinding {
   private enabled = false;
   /** The app may name the session in the response's body. */
   private readsBody = false;
+  /** What the head of this response says of names of sessions, by affinity; null: it has not been read for that. */
+  private learned: Learned[] | null = null;
 
   constructor(context: ListenerContext, request: ClientRequest, record: AccessRecord) {
     this.context = context;
@@ -46,6 +48,12 @@ export class SessionBinding {
     this.session.clear();
     this.recognition.reader = null;
     this.readsBody = false;
+    this.learned = null;
+  }
+
+  /** The response is dropped, and another one comes. */
+  onRetry(): void {
+    this.learned = null;
   }
 
   /** Finds out who sends the request, and notes what the server must not see. `enabled` false: the route says `affinity: none`. */
@@ -88,6 +96,21 @@ export class SessionBinding {
     if (recognition.affinity === null) recognition.key = hashText(request.clientAddress);
   }
 
+  /**
+   * The response of `server` has come: reads which names it gives to sessions, or ends. It is to go on when the store has recorded that;
+   * null: it need not wait.
+   */
+  learn(head: ResponseHead, server: Server): Promise<boolean> | null {
+    const { request, session } = this;
+    if (this.learned !== null || !this.enabled) return null;
+    const now = this.worker.seconds();
+    this.learned = request.pool.parts.affinities.map((affinity) =>
+      learnFromHead(affinity, request.pool, session, server, head, request, now),
+    );
+    const running = this.learned.flatMap((one) => one?.recorded ?? []);
+    return running.length === 0 ? null : Promise.all(running).then((all) => all.every((isDone) => isDone));
+  }
+
   /** The response of `server` has come: reads what it says of the session, and writes into the edit what the client is told of it. */
   bind(head: ResponseHead, server: Server, gate: StoreGate): void {
     const { session, recognition, record, worker } = this;
@@ -110,15 +133,23 @@ export class SessionBinding {
     if (session.isBindingDue && pool.replicator?.responses.hasEnded(session) === true)
       session.changeBinding('withheld');
     // In the pool's order: a new session that the app has named needs no cookie of ours on top.
-    for (const affinity of affinities) this.bindOne(affinity, head, server, gate, edit);
+    for (let i = 0; i < affinities.length; i++) this.bindOne(affinities[i]!, i, head, server, gate, edit);
     this.readsBody = recognition.reader !== null && this.sniffer.begin(recognition.reader, head);
   }
 
-  private bindOne(affinity: Affinity, head: ResponseHead, server: Server, gate: StoreGate, edit: Splice): void {
-    const { session, recognition, request } = this;
+  private bindOne(
+    affinity: Affinity,
+    index: number,
+    head: ResponseHead,
+    server: Server,
+    gate: StoreGate,
+    edit: Splice,
+  ): void {
+    const { learned: before, session, recognition, request } = this;
     const now = this.worker.seconds();
-    const isNamed = learnFromHead(affinity, request.pool.owners, session, server, head, request, now);
-    if (isNamed && !recognition.recognised && !session.mustBind) session.changeBinding('withheld');
+    const learned =
+      before === null ? learnFromHead(affinity, request.pool, session, server, head, request, now) : before[index];
+    if (learned?.state === 'named' && !recognition.recognised && !session.mustBind) session.changeBinding('withheld');
     if (affinity !== recognition.affinity) affinity.hide?.(session.owner, head, edit);
     else if ((gate.command?.ended ?? 0) > 0) affinity.unbind?.(recognition, session, head, request, edit);
     else if (affinity.bind?.(recognition, session, head, request, now, edit)) this.record.bound = true;
@@ -145,12 +176,16 @@ export class SessionBinding {
     });
   }
 
-  /** A piece of the response's body: the app may name the session there. */
-  readBody(bytes: Buffer, start: number, end: number, server: Server): void {
-    if (!this.readsBody) return;
+  /**
+   * A piece of the response's body: the app may name the session there. It is to go on when the store has recorded that; null: it need not
+   * wait.
+   */
+  readBody(bytes: Buffer, start: number, end: number, server: Server): Promise<boolean> | null {
+    if (!this.readsBody) return null;
     const now = this.worker.seconds();
     const piece = bytes.subarray(start, end);
-    this.readsBody = this.sniffer.read(piece, this.request.pool.owners, this.session, server, now);
+    this.readsBody = this.sniffer.read(piece, this.request.pool, this.session, server, now);
+    return this.readsBody ? null : (this.sniffer.found?.recorded ?? null);
   }
 }
 

@@ -55,7 +55,7 @@ export class Exchange implements RequestHandler, LocateListener, AttemptListener
     this.binding = binding;
     this.attempt = new Attempt(context, this, request, binding, timer, record);
     this.relay = new Relay(context, this, request, binding, this.attempt, timer, record);
-    this.locator = new Locator(worker, this, request, binding, this.relay.gate, timer, record);
+    this.locator = new Locator(worker, this, request, binding, this.relay.hold.gate, timer, record);
   }
 
   /** 1. The request has come: its head. What came of its body follows, then `start`. */
@@ -141,7 +141,7 @@ export class Exchange implements RequestHandler, LocateListener, AttemptListener
       return;
     }
     const next = this.attempt.fail(fault, this.relay.hasBegun);
-    this.relay.gate.onRetry();
+    this.relay.hold.onRetry();
     if (next === 'refuse') this.refused(fault);
     else if (next === 'same') this.sendAgain();
     else {
@@ -153,7 +153,7 @@ export class Exchange implements RequestHandler, LocateListener, AttemptListener
   /** It lost its place behind another request on a connection. Nothing has failed. */
   onRequeued(): void {
     this.attempt.requeued();
-    this.relay.gate.onRetry();
+    this.relay.hold.onRetry();
     this.sendAgain();
   }
 
@@ -168,8 +168,8 @@ export class Exchange implements RequestHandler, LocateListener, AttemptListener
     else if (overdue === 'client')
       this.onRequestFault(expiry.overdue === 'client' ? expiry.fault : requestFaults.clientGone);
     else if (overdue === 'balancer') this.refused(expiry.fault);
-    else if (overdue === 'store-query') this.relay.onQueryTimeout();
-    else if (overdue === 'store-put') this.relay.onPutTimeout();
+    else if (overdue === 'store-query') this.relay.hold.onQueryTimeout();
+    else if (overdue === 'store-put') this.relay.hold.onPutTimeout();
   }
 
   /** The request is wrong, or its client too slow; or there is no room for what is kept for it. */

@@ -24,18 +24,16 @@ function stage(state: LearnedId['state'], inBody = '') {
       return true;
     },
   };
-  const owners = { learn: ({ state }: LearnedId) => recorded.push(state) };
+  const owners = { owners: { learn: ({ state }: LearnedId) => recorded.push(state) > 0 }, recorder: null };
   return { affinity, owners, recorded };
 }
 
 test('what a head says of an id is recorded; only a new id is one that the client has', () => {
-  for (const [state, isNamed] of [
-    ['nothing', false],
-    ['named', true],
-    ['ended', false],
-  ] as const) {
+  for (const state of ['nothing', 'named', 'ended'] as const) {
     const { affinity, owners, recorded } = stage(state);
-    expect(learnFromHead(affinity, owners, sessionOf(), server, responseWith(200), client, now)).toBe(isNamed);
+    expect(learnFromHead(affinity, owners, sessionOf(), server, responseWith(200), client, now)).toEqual(
+      state === 'nothing' ? null : { state, recorded: null },
+    );
     expect(recorded).toEqual(state === 'nothing' ? [] : [state]);
   }
 });
@@ -43,7 +41,7 @@ test('what a head says of an id is recorded; only a new id is one that the clien
 test('an affinity that does not learn says nothing', () => {
   const { owners, recorded } = stage('named');
   const affinity: Affinity = { name: 'path', recognise: () => false };
-  expect(learnFromHead(affinity, owners, sessionOf(), server, responseWith(200), client, now)).toBe(false);
+  expect(learnFromHead(affinity, owners, sessionOf(), server, responseWith(200), client, now)).toBeNull();
   expect(recorded).toEqual([]);
 });
 

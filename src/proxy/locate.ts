@@ -108,11 +108,11 @@ export class Locator implements Waiter {
 
   private queryStore(): void {
     const { placement } = this;
-    const { replicator } = this.request.pool;
-    if (replicator === null) return;
-    this.timer.enter('store-query', replicator.settings.timeoutMs);
+    const { ownersInStore } = this.request.pool;
+    if (ownersInStore === null) return;
+    this.timer.enter('store-query', ownersInStore.settings.timeoutMs);
     this.request.body.pause();
-    this.gate.query(placement.server, replicator);
+    this.gate.query(placement.server, ownersInStore);
   }
 
   /** No room: it waits in turn for this server, or for any (null). */

@@ -47,7 +47,7 @@ function stage({
   }) as [Server, Server];
   const fleet = new Fleet([a, b], { panicThreshold: 0, slowStart: 0 }, load, 3);
   const table = SessionTable.create({ capacity: 1000 });
-  const record = new SessionRecord(table, fleet, true);
+  const record = new SessionRecord(table, fleet, { copies: true, owners: false });
   const owners = new OwnerLookup(record, new Counters());
   const claims = new OwnerClaims(record, new Counters());
   const choose = (_key: number, excluded: readonly Server[] | null) =>
@@ -68,6 +68,7 @@ function stage({
     owners,
     claims,
     replicator: { mayMove },
+    claimRule: () => 'claim',
     rebinding: { ...failure, action: 'rebind' },
     ownerFailure: () => failure,
     locate: (session, at) => owners.find(session, at),

@@ -42,6 +42,11 @@ export interface PlacementPool {
   readonly claims: Pick<OwnerClaims, 'claim' | 'move'>;
   /** null: the servers do not speak the session protocol. */
   readonly replicator: { readonly mayMove: boolean } | null;
+  /**
+   * keep: the store does not answer, and other balancers have to agree to a new owner: nothing is claimed, another server stands in.
+   * refuse: the same, and the exchange fails.
+   */
+  claimRule(session: SessionView): 'claim' | 'keep' | 'refuse';
   /** For a session that has no state yet. */
   readonly rebinding: OwnerFailure;
   ownerFailure(session: SessionView): OwnerFailure;

@@ -28,6 +28,7 @@ function stage(whenOwnerFull: PoolSettings['whenOwnerFull'], secondFull = false)
     affinities: [],
     whenOwnerFails: [],
     copies: null,
+    sharedOwners: null,
     shouldRebalance: () => null,
     evensOut: () => false,
     table: SessionTable.create({ capacity: 1000 }),

@@ -77,6 +77,7 @@ export class Placement {
       this.announce(session);
       return;
     }
+    if (session.former !== 0 && !session.firstPlacement && pool.claimRule(session) !== 'claim') standIn(session);
     const other = mayMove(pool, session) ? betterOwner(pool, session, owner, excluded) : undefined;
     if (other !== undefined) this.moveFromOwner(pool, session, other, excluded, now);
     else if (!owner.hasRoom) this.passFullOwner(pool, session, excluded, now);
@@ -144,10 +145,17 @@ export class Placement {
       return;
     }
     const { hasId, key } = session.recognition;
+    const rule = pool.claimRule(session);
+    if (rule === 'refuse') {
+      this.fault = balancerFaults.sessionStore;
+      return;
+    }
     // The owner by a hash or a fixed map cannot be changed: another server stands in until it is back.
-    if (isFixed(session) || (action === 'temporary' && !hasCopy(pool, session))) {
+    const isBorrowed = isFixed(session) || (action === 'temporary' && !hasCopy(pool, session));
+    if (isBorrowed || rule === 'keep') {
       session.substitute = hasId;
       session.former = 0;
+      if (!isBorrowed) standIn(session);
       this.take(pool, pool.parts.chooseSubstitute(key, excluded), excluded);
       return;
     }
@@ -219,6 +227,13 @@ function hasCopy(pool: PlacementPool, { version }: SessionView): boolean {
 /** The session can leave an owner that is up. Not without the store: the new owner could not be announced. */
 function mayMove({ replicator }: PlacementPool, { storeState, version }: SessionView): boolean {
   return replicator !== null && version > 0 && replicator.mayMove && storeState !== 'without-store';
+}
+
+/** The server that gets the request is not the owner, as far as other balancers know: the client is not told of it. */
+function standIn(session: Session): void {
+  session.substitute = session.recognition.hasId;
+  session.former = 0;
+  session.changeBinding('withheld');
 }
 
 /** Its owner follows from a hash or a fixed map: there is no record that could be changed. */

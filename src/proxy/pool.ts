@@ -10,10 +10,13 @@ import { counter } from '../metrics/counters.ts';
 import type { Connecting } from '../net/socket.ts';
 import { OwnerClaims } from '../ownership/owner-claims.ts';
 import { OwnerLookup } from '../ownership/owner-lookup.ts';
+import type { OwnerQueries } from '../ownership/owner-queries.ts';
 import { Replicator, type ReplicatorDependencies, type ReplicatorSettings } from '../ownership/replicator.ts';
 import type { Session, SessionView } from '../ownership/session.ts';
 import { tagOf } from '../ownership/session-id.ts';
 import { SessionRecord } from '../ownership/session-record.ts';
+import type { SharedOwners } from '../ownership/shared-owners.ts';
+import type { GateOwners } from '../ownership/store-gate.ts';
 import type { SessionTable } from '../table/table.ts';
 import { type DrainSettings, LongLivedSet } from './long-lived.ts';
 import type { OwnerFailure, PlacementPool, ServerChoice } from './placement-pool.ts';
@@ -70,6 +73,8 @@ export interface PoolParts extends ServerChoice {
   readonly table: SessionTable;
   /** Copies of sessions; null: the servers do not speak the session protocol. */
   readonly copies: (ReplicatorSettings & ReplicatorDependencies) | null;
+  /** The owners of all sessions are in a store, for other balancers. null: there are none. */
+  readonly sharedOwners: SharedOwners | null;
   /** Where hashing puts a key among all servers of the pool, up or down. */
   readonly hashOwner: (key: number) => Server | undefined;
   readonly health: {
@@ -107,6 +112,10 @@ export class Pool implements ConnectionOwner, PlacementPool {
   readonly claims: OwnerClaims;
   /** null: the servers do not speak the session protocol. */
   readonly replicator: Replicator | null;
+  /** The store knows the owners of sessions: those with copies, or with several balancers all. null: it knows none. */
+  readonly ownersInStore: GateOwners | null;
+  /** Records in the store which names apps give to sessions. null: there is no other balancer that has to know. */
+  readonly recorder: OwnerQueries | null;
   /** The config has another pool in its place, or none: what has to find a server anew does so there. */
   replaced = false;
   readonly longLived: LongLivedSet;
@@ -122,29 +131,34 @@ export class Pool implements ConnectionOwner, PlacementPool {
   private readonly h1: Connections<ServerConnection & PoolConnection>;
   private readonly queue: Queue;
 
-  /** `shared`: connections that requests share; null: those of HTTP/1.1. */
+  /** `sharedConnections`: connections that requests share; null: those of HTTP/1.1. */
   constructor(
     worker: WorkerContext,
     settings: PoolSettings,
     parts: PoolParts,
     connectTo: ConnectTo,
-    shared: PoolConnections | null = null,
+    sharedConnections: PoolConnections | null = null,
   ) {
-    const { copies, fleet, table, random, announceRoom } = parts;
+    const { copies, fleet, sharedOwners, table, random, announceRoom } = parts;
     this.worker = worker;
     this.settings = settings;
     this.parts = parts;
     this.longLived = new LongLivedSet(settings.drain);
     this.connectTo = connectTo;
     this.h1 = new Connections(worker, settings);
-    this.connections = shared ?? this.h1;
+    this.connections = sharedConnections ?? this.h1;
     this.queue = new Queue({ max: settings.queue.max, fleet, random, announceRoom });
     this.binder = parts.affinities.find(isBinder) ?? null;
     this.replicator = copies === null ? null : new Replicator(copies, copies);
-    const record = new SessionRecord(table, fleet, this.replicator?.keepsCopies === true);
-    this.owners = new OwnerLookup(record, worker.counters, ({ recognition }, server) => {
+    const keepsCopies = this.replicator?.keepsCopies === true;
+    const ownersInStore = keepsCopies ? this.replicator : sharedOwners;
+    this.ownersInStore = ownersInStore;
+    this.recorder = sharedOwners === null ? null : (ownersInStore?.queries ?? null);
+    const record = new SessionRecord(table, fleet, { copies: keepsCopies, owners: sharedOwners !== null });
+    const onEnded = ({ recognition }: SessionView, server: Server): void => {
       worker.events.ended(settings.name, tagOf(recognition), server.name, 'the app has ended it');
-    });
+    };
+    this.owners = new OwnerLookup(record, worker.counters, onEnded, sharedOwners?.missed);
     this.claims = new OwnerClaims(record, worker.counters);
     this.failure = ownerFailure(settings.whenOwnerFails);
     for (const [i, own] of parts.whenOwnerFails.entries()) {
@@ -174,7 +188,14 @@ export class Pool implements ConnectionOwner, PlacementPool {
   /** An exchange of the session is over: one whose new owner took no request is its former owner's again. */
   leave(session: Session, now: number): void {
     const former = this.claims.leave(session, now);
-    if (former !== null) this.replicator?.queries.giveBack(session, former);
+    if (former !== null) this.ownersInStore?.queries.giveBack(session, former);
+  }
+
+  claimRule({ storeState }: SessionView): 'claim' | 'keep' | 'refuse' {
+    const { ownersInStore, recorder } = this;
+    if (recorder === null || ownersInStore === null) return 'claim';
+    if (recorder.mayClaim && storeState !== 'without-store') return 'claim';
+    return ownersInStore.settings.degrade ? 'keep' : 'refuse';
   }
 
   /** A place on the server; false when another worker took the last one. */

@@ -9,8 +9,6 @@ import { cutFromResponse } from '../http/hop-headers.ts';
 import { replaceHsts } from '../http/hsts.ts';
 import { Name } from '../http/names.ts';
 import type { SessionCommand } from '../http/session-headers.ts';
-import type { Session } from '../ownership/session.ts';
-import { StoreGate, type StoreGateOwner } from '../ownership/store-gate.ts';
 import type { AccessRecord } from './access-record.ts';
 import type { Attempt, SentListener } from './attempt.ts';
 import type { SessionBinding } from './binding.ts';
@@ -20,6 +18,7 @@ import { drainAsked } from './drain-header.ts';
 import type { LongLived } from './long-lived.ts';
 import type { PhaseTimer } from './phase.ts';
 import type { ClientRequest } from './request.ts';
+import { type HoldListener, ResponseHold } from './response-hold.ts';
 import { endsEvent, type StreamKind, streamKindOf } from './streams.ts';
 import { openTunnel } from './tunnel.ts';
 
@@ -37,11 +36,11 @@ export interface RelayListener {
   onStoreAnswer(): void;
 }
 
-export class Relay implements SentListener, StoreGateOwner, LongLived {
+export class Relay implements SentListener, HoldListener, LongLived {
   index = -1;
   /** Part of the final response has gone to the client. */
   hasBegun = false;
-  readonly gate: StoreGate;
+  readonly hold: ResponseHold;
   private readonly context: ListenerContext;
   private readonly listener: RelayListener;
   private readonly request: ClientRequest;
@@ -72,12 +71,12 @@ export class Relay implements SentListener, StoreGateOwner, LongLived {
     this.attempt = attempt;
     this.timer = timer;
     this.record = record;
-    this.gate = new StoreGate(this, context.worker.counters);
+    this.hold = new ResponseHold(this, request, binding, attempt, timer, record, context.worker.counters);
   }
 
   begin(): void {
     this.hasBegun = this.isClientSlow = false;
-    this.gate.begin();
+    this.hold.begin();
   }
 
   // What a connection to a server asks of the request.
@@ -112,27 +111,21 @@ export class Relay implements SentListener, StoreGateOwner, LongLived {
     if (client.sendInterim(head, edit)) this.context.worker.counters.responded(head.status);
   }
 
-  // What the response changes in its session is kept by the store before the client gets the response.
+  // What the response changes in its session, or says of its name, is in the store before the client gets the response.
 
   mustHold(head: ResponseHead): boolean {
-    const { replicator } = this.request.pool;
-    return replicator !== null && this.gate.mustHold(head, replicator);
+    return this.hold.mustHold(head);
   }
 
   mustHoldEnd(command: SessionCommand | 'bad'): boolean {
-    const { replicator } = this.request.pool;
-    return replicator !== null && this.gate.mustHoldEnd(command, replicator);
+    return this.hold.mustHoldEnd(command);
   }
 
-  waitForCopy(timeoutMs: number): void {
-    this.timer.enter('store-put', timeoutMs);
-  }
-
-  proceed(): void {
+  onReleased(piece: Buffer | null): void {
     const { body, pool } = this.request;
     if (body.ended) this.awaitResponse(pool.settings.timeouts.responseBody);
     else this.attempt.awaitBody();
-    this.attempt.connection?.resumeHeld();
+    if (piece !== null) this.sendData(piece, 0, piece.length);
   }
 
   onStoreAnswer(): void {
@@ -144,39 +137,18 @@ export class Relay implements SentListener, StoreGateOwner, LongLived {
     this.listener.refused(fault);
   }
 
-  onQueryTimeout(): void {
-    const { replicator } = this.request.pool;
-    if (replicator !== null) this.gate.onQueryTimeout(replicator);
-  }
-
-  onPutTimeout(): void {
-    const { replicator } = this.request.pool;
-    if (replicator !== null) this.gate.onPutTimeout(replicator);
-  }
-
-  /** The exchange is over: what the store still answers comes too late. */
+  /** The exchange is over. */
   end(): void {
-    this.gate.end();
+    this.hold.end();
     if (this.stream !== 'none') this.endStream();
-  }
-
-  get session(): Session {
-    return this.binding.session;
-  }
-
-  get server(): Server | null {
-    return this.attempt.hasPlace ? this.attempt.server : null;
-  }
-
-  get isBound(): boolean {
-    return this.session.recognition.recognised || this.record.bound;
   }
 
   // The response itself.
 
   /** The head of the final response: binds the session, and begins to relay. */
   onResponse(head: ResponseHead): void {
-    const { binding, gate, request, timer } = this;
+    const { binding, request, timer } = this;
+    const { gate } = this.hold;
     const { responseEdit: edit } = this.context.buffers;
     const { server } = this.attempt;
     const { settings } = request.pool;
@@ -231,10 +203,15 @@ export class Relay implements SentListener, StoreGateOwner, LongLived {
     this.listener.refused(balancerFaults.serverDrained);
   }
 
-  onResponseData(bytes: Buffer, start: number, end: number): void {
+  onResponseData(bytes: Buffer, start: number, end: number): boolean {
+    if (this.hold.mustHoldPiece(bytes, start, end)) return true;
+    this.sendData(bytes, start, end);
+    return false;
+  }
+
+  private sendData(bytes: Buffer, start: number, end: number): void {
     const { attempt, timer } = this;
     const { client, pool } = this.request;
-    this.binding.readBody(bytes, start, end, attempt.server);
     timer.extend(pool.settings.timeouts.responseBody);
     if (this.stream === 'events') this.isBetweenEvents = endsEvent(bytes, start, end);
     if (client.sendData(bytes, start, end)) return;
@@ -324,7 +301,7 @@ export class Relay implements SentListener, StoreGateOwner, LongLived {
       this.onUnsafe(serverFaults.badResponse);
       return;
     }
-    binding.bind(head, server, this.gate);
+    binding.bind(head, server, this.hold.gate);
     edit.add('Connection: Upgrade');
     edit.add(`Upgrade: ${head.headers.valueOf(Name.upgrade)}`);
     client.sendInterim(head, edit);

@@ -7,6 +7,7 @@ import { maxServers } from '../table/layout.ts';
 import { SessionTable } from '../table/table.ts';
 import { SteadyClock } from '../time/steady.ts';
 import { ConfigVersion } from './config-version.ts';
+import { MissedMoves } from './missed-moves.ts';
 import { ProbeVerdict } from './probe-verdict.ts';
 
 /** The servers, pools and listeners that can have a slot at one time, plus slot 0, which nobody has. */
@@ -22,6 +23,7 @@ export interface SharedBuffers {
   readonly configVersion: SharedArrayBuffer;
   readonly descriptors: SharedArrayBuffer;
   readonly probeVerdict: SharedArrayBuffer;
+  readonly missedMoves: SharedArrayBuffer;
   /** The clock that all threads share (time/steady.ts). */
   readonly clock: SharedArrayBuffer;
 }
@@ -35,6 +37,7 @@ export interface Shared {
   readonly configVersion: ConfigVersion;
   readonly descriptors: Descriptors;
   readonly probeVerdict: ProbeVerdict;
+  readonly missedMoves: MissedMoves;
 }
 
 /** `capacity`: sessions that the table must hold. `tombstoneTime`: seconds for which an ended session stays dead; default: a minute. */
@@ -47,6 +50,7 @@ export function createShared(capacity: number, workers: number, tombstoneTime?: 
     configVersion: ConfigVersion.create(),
     descriptors: Descriptors.create(workers),
     probeVerdict: ProbeVerdict.create(),
+    missedMoves: MissedMoves.create(),
     clock: SteadyClock.share(),
   };
 }
@@ -61,6 +65,7 @@ export function attach(buffers: SharedBuffers, worker: number): Shared {
     configVersion: new ConfigVersion(buffers.configVersion),
     descriptors: new Descriptors(buffers.descriptors, worker),
     probeVerdict: new ProbeVerdict(buffers.probeVerdict),
+    missedMoves: new MissedMoves(buffers.missedMoves),
   };
 }
 

@@ -19,8 +19,13 @@ export const redis = {
   hasPassword: true,
   package: 'ioredis',
   parse: parseRedis,
-  async open(address, { clock, stateBytes, timeout, timers, tombstoneTime }) {
+  async open(address, { clock, history = 0, stateBytes, timeout, timers, tombstoneTime }) {
     const { RedisStore } = await import('./redis.ts');
-    return RedisStore.open(address, { tombstoneTime, stateBytes, timeout }, () => clock.now(), timers);
+    return RedisStore.open(
+      address,
+      { tombstoneTime, stateBytes, timeout, history, mayBeAway: history > 0 },
+      () => clock.now(),
+      timers,
+    );
   },
 } as const satisfies StoreDescriptor<RedisAddress>;

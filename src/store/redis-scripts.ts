@@ -4,7 +4,13 @@
  *
  * The sessions of a user are a sorted set of their ids by the time at which they expire, `limpet-user:{pool}:user`: in the slot of
  * its pool, whose scripts alone touch it. Whoever puts a session first takes out what has expired, so it does not grow.
+ *
+ * In a fleet, what makes another server the owner of a session, or ends it, is appended to a stream of its pool in the same step
+ * (`limpet-moves:{pool}`, redis-moves.ts): nothing of that happens without the other balancers being told.
  */
+
+/** The channel on which a script says of which pool there is something new to read. */
+export const movesChannel = 'limpet-moves';
 
 /** `index`: the session is `user`'s from now on, for `ttl` ms, and not `was`'s any more; '' or false: nobody's. `key`: of the session. */
 const index = `
@@ -26,18 +32,18 @@ local function index(key, was, user, ttl)
 end
 `;
 
-/** Of a put that may go on: nothing, and whose session it was; else what it met. `same`: the change that is kept may move on. */
+/** Of a put that may go on: nothing, whose session it was, and its epoch before; else what it met. `same`: the change that is kept may move on. */
 const refuse = `${index}
 local function refuse(key, e, v, b, same)
   local k = redis.call('HMGET', key, 'x', 'e', 'v', 'b', 'o', 'u')
   if k[1] then return {'ended'} end
-  if not k[2] then return nil, false end
+  if not k[2] then return nil, false, nil end
   local ke, kv = tonumber(k[2]), tonumber(k[3])
-  if e > ke then return nil, k[6] end
+  if e > ke then return nil, k[6], ke end
   if e < ke then return {'fenced', k[2], k[5]} end
-  if v > kv then return nil, k[6] end
+  if v > kv then return nil, k[6], ke end
   if b ~= k[4] then return {'fenced', k[2], k[5]} end
-  if same and v == kv then return nil, k[6] end
+  if same and v == kv then return nil, k[6], ke end
   return {'superseded'}
 end
 local function keep(key, was, o, e, v, b, d, ttl, u)
@@ -54,52 +60,73 @@ local function finish(key, was, ttl)
 end
 `;
 
-export const scripts = {
-  read: `
+/** `tell`: another server owns the session from now on, or ('') it has ended. Nobody is told where `history` is 0. */
+function telling(history: number): string {
+  if (history === 0) return 'local function tell() end';
+  return `
+local function tell(key, e, o)
+  local tag, id = string.sub(key, 8, -34), string.sub(key, -32)
+  local what = o == '' and 'x' or 'o'
+  redis.call('XADD', 'limpet-moves:' .. tag, 'MAXLEN', '~', ${history}, '*', 'i', id, 'e', e, what, o)
+  redis.call('PUBLISH', '${movesChannel}', tag)
+end
+`;
+}
+
+/** `history`: entries of the stream that are kept for balancers that were away; 0: there is no other balancer. */
+export function scriptsFor(history: number) {
+  const tell = telling(history);
+  return {
+    read: `
     local k = redis.call('HMGET', KEYS[1], 'x', 'o', 'e', 'v', 'b', 'd', 'u')
     if k[1] then return {'ended'} end
     if not k[3] then return {'none'} end
     return {'live', k[2], k[3], k[4], k[5], k[6], tostring(redis.call('PTTL', KEYS[1])), k[7] or ''}`,
-  /** o e v b d ttl u */
-  put: `${refuse}
-    local r, was = refuse(KEYS[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], false)
+    /** o e v b d ttl u */
+    put: `${refuse}${tell}
+    local r, was, before = refuse(KEYS[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], false)
     if r then return r end
+    if before and tonumber(ARGV[2]) > before then tell(KEYS[1], ARGV[2], ARGV[1]) end
     keep(KEYS[1], was, ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7])
     return {'stored'}`,
-  /** epoch owner ttl next */
-  claim: `${refuse}
+    /** epoch owner ttl next */
+    claim: `${refuse}${tell}
     local k = redis.call('HMGET', KEYS[1], 'x', 'e', 'o', 'v', 'b', 'd', 'u')
     if k[1] then return {'ended'} end
     if not k[2] then
       keep(KEYS[1], false, ARGV[2], ARGV[4], '0', '', '', ARGV[3], '')
+      if tonumber(ARGV[4]) > 1 then tell(KEYS[1], ARGV[4], ARGV[2]) end
       return {'claimed', ARGV[2], ARGV[4], '0', '', '', ARGV[3], ''}
     end
     if tonumber(k[2]) > tonumber(ARGV[1]) then return {'lost', k[2], k[3]} end
     redis.call('HSET', KEYS[1], 'o', ARGV[2], 'e', ARGV[4])
+    tell(KEYS[1], ARGV[4], ARGV[2])
     return {'claimed', ARGV[2], ARGV[4], k[4], k[5], k[6], tostring(redis.call('PTTL', KEYS[1])), k[7] or ''}`,
-  /** epoch tombstone */
-  destroy: `${refuse}
+    /** epoch tombstone */
+    destroy: `${refuse}${tell}
     local k = redis.call('HMGET', KEYS[1], 'e', 'o', 'u')
     if k[1] and tonumber(ARGV[1]) < tonumber(k[1]) then return {'fenced', k[1], k[2]} end
     finish(KEYS[1], k[3], ARGV[2])
+    tell(KEYS[1], k[1] or '0', '')
     return {'ended'}`,
-  /** o e v b d ttl u tombstone */
-  rotate: `${refuse}
+    /** o e v b d ttl u tombstone */
+    rotate: `${refuse}${tell}
     if redis.call('EXISTS', KEYS[2]) == 1 then return {'taken'} end
     local r, was = refuse(KEYS[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], true)
     if r then return r end
     keep(KEYS[2], false, ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7])
     finish(KEYS[1], was, ARGV[8])
+    tell(KEYS[1], ARGV[2], '')
     return {'stored'}`,
-  /** epoch ttl */
-  touch: `${index}
+    /** epoch ttl */
+    touch: `${index}
     local k = redis.call('HMGET', KEYS[1], 'e', 'u')
     if not k[1] or tonumber(k[1]) > tonumber(ARGV[1]) then return {'no'} end
     redis.call('PEXPIRE', KEYS[1], ARGV[2])
     index(KEYS[1], k[2], k[2], ARGV[2])
     return {'yes'}`,
-  /** user most. KEYS[1] is any key of the pool. Writes nothing, so that a replica answers it, too. */
-  ofUser: `${index}
+    /** user most. KEYS[1] is any key of the pool. Writes nothing, so that a replica answers it, too. */
+    ofUser: `${index}
     local user, most = ARGV[1], tonumber(ARGV[2])
     local name, ids, from, after = nameOf(KEYS[1], user), {}, 0, '(' .. clock()
     while true do
@@ -112,4 +139,7 @@ export const scripts = {
       if #some < most then return ids end
       from = from + most
     end`,
-} as const;
+  } as const;
+}
+
+export type Scripts = ReturnType<typeof scriptsFor>;

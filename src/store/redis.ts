@@ -9,7 +9,8 @@ import { within } from '../time/within.ts';
 import { checkKey, checkPut, checkRotate, checkTime, checkUser } from './check.ts';
 import type { RedisAddress } from './redis-address.ts';
 import { connectRedis, hintFor } from './redis-connection.ts';
-import { scripts } from './redis-scripts.ts';
+import { poolOf, tagOf } from './redis-names.ts';
+import { type Scripts, scriptsFor } from './redis-scripts.ts';
 import { rotateLatest, type SteppedStore } from './rules.ts';
 import {
   type ClaimResult,
@@ -30,10 +31,14 @@ import {
 export interface RedisOptions extends Pick<StoreOptions, 'tombstoneTime' | 'stateBytes'> {
   /** Longest wait for an answer of Redis, milliseconds. */
   readonly timeout: number;
+  /** Moves and ends of each pool that are kept for other balancers. Left out: there are none. */
+  readonly history?: number;
+  /** It may be away at the start: it is connected to as soon as it is there. Default false: opening fails. */
+  readonly mayBeAway?: boolean;
 }
 
 type Reply = readonly Buffer[];
-type ScriptName = keyof typeof scripts;
+type ScriptName = keyof Scripts;
 
 const prefix = 'limpet:';
 /** For a script that needs the slot of a pool and no session of it. */
@@ -42,20 +47,23 @@ const incarnationKey = 'limpet-incarnation';
 const pageSize = 200;
 /** Times `timeout` that opening may take: several servers may be asked, one after the other. */
 const openingSteps = 4;
-const hashes = new Map(
-  Object.entries(scripts).map(([name, text]) => [name, createHash('sha1').update(text).digest('hex')]),
-);
 
 export class RedisStore implements SteppedStore {
   private readonly redis: Redis | Cluster;
   private readonly options: RedisOptions;
   private readonly now: () => number;
+  private readonly scripts: Scripts;
+  private readonly hashes: ReadonlyMap<string, string>;
   private life = '';
 
   private constructor(redis: Redis | Cluster, options: RedisOptions, now: () => number) {
     this.redis = redis;
     this.options = options;
     this.now = now;
+    this.scripts = scriptsFor(options.history ?? 0);
+    this.hashes = new Map(
+      Object.entries(this.scripts).map(([name, text]) => [name, createHash('sha1').update(text).digest('hex')]),
+    );
   }
 
   /**
@@ -68,7 +76,11 @@ export class RedisStore implements SteppedStore {
     timers: Timers,
   ): Promise<RedisStore> {
     let isOpen = false;
-    const store = new RedisStore(await connectRedis(address, options.timeout, now, () => isOpen), options, now);
+    const store = new RedisStore(
+      await connectRedis(address, options.timeout, now, () => isOpen || options.mayBeAway === true),
+      options,
+      now,
+    );
     const { redis } = store;
     // Told by each command that fails as well, but not why; without a listener it would be printed.
     let why: unknown = null;
@@ -88,8 +100,11 @@ export class RedisStore implements SteppedStore {
       await store.learnLife();
       isOpen = true;
     } catch (error) {
-      redis.disconnect();
-      throw unavailable(why ?? error);
+      const failure = unavailable(why ?? error);
+      if (options.mayBeAway !== true || /WRONGPASS|NOAUTH|NOPERM/.test(failure.message)) {
+        redis.disconnect();
+        throw failure;
+      }
     }
     return store;
   }
@@ -199,12 +214,12 @@ export class RedisStore implements SteppedStore {
     for (const key of keys) checkKey(key);
     const args = [...keys.map(({ pool, id }) => `${prefix}{${tagOf(pool)}}:${id}`), ...words];
     try {
-      return (await this.redis.callBuffer('EVALSHA', [hashes.get(name)!, keys.length, ...args])) as Reply;
+      return (await this.redis.callBuffer('EVALSHA', [this.hashes.get(name)!, keys.length, ...args])) as Reply;
     } catch (error) {
       if (!String(error).includes('NOSCRIPT')) throw unavailable(error);
     }
     try {
-      return (await this.redis.callBuffer('EVAL', [scripts[name], keys.length, ...args])) as Reply;
+      return (await this.redis.callBuffer('EVAL', [this.scripts[name], keys.length, ...args])) as Reply;
     } catch (error) {
       throw unavailable(error);
     }
@@ -223,14 +238,9 @@ export class RedisStore implements SteppedStore {
   }
 }
 
-/** Without what has a meaning in a hash tag or a pattern. */
-function tagOf(pool: string): string {
-  return encodeURIComponent(pool).replace(/\*/g, '%2A');
-}
-
 function keyOf(name: string): SessionKey {
   const end = name.lastIndexOf('}:');
-  return { pool: decodeURIComponent(name.slice(prefix.length + 1, end)), id: name.slice(end + 2) };
+  return { pool: poolOf(name.slice(prefix.length + 1, end)), id: name.slice(end + 2) };
 }
 
 function wordsOf({ owner, epoch, version, by, data, user = '', ttl }: Put): (string | number | Buffer)[] {

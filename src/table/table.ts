@@ -161,7 +161,8 @@ export class SessionTable {
    * others get 'held', and the owner in `out`. 'ended': the session has ended a moment ago. The epoch is `epoch` (of a token with a
    * higher epoch than the table), or one more than that of an expired record. `isGiven`: the app or Limpet gave the client its name,
    * now or before; this is also recorded for a session that is held already. `provisional`: until `accept` the session may lose its
-   * owner again, as after a provisional claim; the exchange is counted.
+   * owner again, as after a provisional claim; the exchange is counted. `announce`: the store has to record it, too: the session is
+   * `claiming` until `confirm`.
    */
   bind(
     key: Fingerprint,
@@ -172,6 +173,7 @@ export class SessionTable {
     epoch = 1,
     isGiven = false,
     provisional = false,
+    announce = false,
   ): 'bound' | 'held' | 'ended' {
     this.check(server, lifetime);
     const seen = this.find(key, now, out);
@@ -199,7 +201,7 @@ export class SessionTable {
       makeRoom(records, page, now, isGiven);
       at = pages.probe(page, key);
     }
-    const state = (isGiven ? given : 0) | (lifetime << lifetimeShift) | server;
+    const state = (isGiven ? given : 0) | (announce ? claiming : 0) | (lifetime << lifetimeShift) | server;
     records.write(-at, key, state, epoch, now, now, 0);
     if (provisional) {
       records.setFormer(-at, nobody, 1, false);

@@ -24,6 +24,7 @@ import { type Clock, type Timers, unixSeconds } from '../time/clock.ts';
 import type { CertificateService } from './certificate-service.ts';
 import { summarizeChange } from './config-summary.ts';
 import type { DescriptorRoom } from './descriptor-room.ts';
+import type { FleetOwners } from './fleet-owners.ts';
 import type { HealthMonitor } from './health-monitor.ts';
 import type { KeptChanges } from './kept-changes.ts';
 import type { Listening, WorkerConfig } from './messages.ts';
@@ -44,6 +45,8 @@ export interface ConfigRolloutDependencies {
   readonly settleChanges: (pools: LimpetOptions['pools']) => void;
   /** null: no copies of sessions are kept. */
   readonly store: () => StoreService | null;
+  /** null: this is the only balancer. */
+  readonly fleetOwners: () => FleetOwners | null;
   /** For the tokens when the config names no keys: the first one signs, all of them verify. */
   readonly tokenKeys: () => readonly Buffer[];
   readonly tableSecret: Buffer;
@@ -254,6 +257,7 @@ export class ConfigRollout {
   private publishConfig(): void {
     this.deps.state.configVersion.publish('configs');
     this.deps.store()?.follow(this.resolved, this.assigned);
+    this.deps.fleetOwners()?.follow(this.resolved, this.assigned);
   }
 
   private resolve(options: LimpetOptions): LimpetOptions {

@@ -39,10 +39,10 @@ const endTimeoutShare = 0.75;
 /** After this long (ms) without an eviction the next one is logged again. */
 const evictionPauseMs = 60_000;
 
-/** Throws UsageError when the store cannot be used. */
-export async function openFor(options: SessionsOptions, deps: OpenStoreDependencies): Promise<Store> {
+/** `history`: moves of each pool that are kept for other balancers; 0: there are none. Throws UsageError when the store cannot be used. */
+export async function openFor(options: SessionsOptions, history: number, deps: OpenStoreDependencies): Promise<Store> {
   const { injectedFault, table, clock, timers } = deps;
-  const opened = await openConfigured(options, deps);
+  const opened = await openConfigured(options, history, deps);
   const store = injectedFault === null ? opened : injectFault(opened, injectedFault, timers);
   if (injectedFault === 'forgotten-signout') return forgetFailedEnds(store, table, () => unixSeconds(clock));
   try {
@@ -53,14 +53,24 @@ export async function openFor(options: SessionsOptions, deps: OpenStoreDependenc
   }
 }
 
-async function openConfigured(options: SessionsOptions, deps: OpenStoreDependencies): Promise<Store> {
+async function openConfigured(options: SessionsOptions, history: number, deps: OpenStoreDependencies): Promise<Store> {
   const { store, tombstone: tombstoneTime, stateBytes, encrypt, timeout, replication } = options;
   const { clock, timers, storeKey } = deps;
   const sync = replication === 'sync';
   const secret = encrypt ?? (isAlwaysEncrypted(store) ? (storeKey?.() ?? null) : null);
   const eviction = evictionFor(deps);
   try {
-    return await openStore(store, { tombstoneTime, stateBytes, secret, timeout, sync, eviction, clock, timers });
+    return await openStore(store, {
+      tombstoneTime,
+      stateBytes,
+      secret,
+      timeout,
+      history,
+      sync,
+      eviction,
+      clock,
+      timers,
+    });
   } catch (error) {
     if (!(error instanceof StoreError || error instanceof RangeError)) throw error;
     throw new UsageError(`sessions.store cannot be used: ${error.message}`, { cause: error });

@@ -1,6 +1,6 @@
 /**
  * The store as the supervisor runs it: open on one thread, reached by each worker over a port and by servers over the store
- * interface, and swept of what has expired.
+ * interface, and swept of what has expired. A fleet has a store also where sessions have no copies: then no server needs the interface.
  */
 import { resolve } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
@@ -8,8 +8,9 @@ import { type Handler, type HttpListener, listenHttp } from '../admin/listen.ts'
 import { type InterfacePool, StoreInterface } from '../admin/store-interface.ts';
 import { descriptorOf } from '../affinity/registry.ts';
 import { createFleet } from '../balancer/fleets.ts';
-import { type CopySource, createReplication } from '../balancer/replication.ts';
-import type { LimpetOptions, PoolOptions, SessionsOptions } from '../config/options.ts';
+import { type CopySource, createReplication, newKeysOf, type OwnerSource } from '../balancer/replication.ts';
+import { defaults } from '../config/defaults.ts';
+import type { FleetOptions, LimpetOptions, PoolOptions, SessionsOptions } from '../config/options.ts';
 import { codeOf, UsageError } from '../errors.ts';
 import type { EventPublisher } from '../events/bus.ts';
 import { publishSessionEvents, SessionEventBatch } from '../events/session-events.ts';
@@ -39,8 +40,19 @@ export interface StoreServiceDependencies extends OpenStoreDependencies {
 const sweepPauseMs = 1000;
 const stepPauseMs = 10;
 
+/** What a store needs that keeps no states. */
+const ownersAlone: SessionsOptions = {
+  ...defaults.sessions,
+  replication: 'none',
+  whenStoreFails: 'fail',
+  secret: '',
+  encrypt: null,
+};
+
 export class StoreService {
-  private readonly options: SessionsOptions;
+  /** null: sessions have no copies, and the store has their owners alone. */
+  private readonly options: SessionsOptions | null;
+  private readonly ownerSource: OwnerSource | null;
   private readonly deps: StoreServiceDependencies;
   private readonly store: MeasuredStore;
   private listener: HttpListener | null = null;
@@ -50,8 +62,14 @@ export class StoreService {
   /** The incarnation of the store when it failed; null: it works. */
   private failedIn: string | null = null;
 
-  private constructor(options: SessionsOptions, store: MeasuredStore, deps: StoreServiceDependencies) {
+  private constructor(
+    options: SessionsOptions | null,
+    fleet: FleetOptions | null,
+    store: MeasuredStore,
+    deps: StoreServiceDependencies,
+  ) {
     this.options = options;
+    this.ownerSource = fleet && { options: fleet, store, newKeys: newKeysOf(fleet) };
     this.deps = deps;
     this.store = store;
     const { clock, timers, counters, events } = deps;
@@ -64,13 +82,23 @@ export class StoreService {
     this.pools = new InterfacePools(deps.load, () => deps.clock.monotonic() / 1000);
   }
 
-  /** Throws UsageError when the store cannot be used, and the system's error when the interface cannot listen. */
-  static async open(options: SessionsOptions, deps: StoreServiceDependencies): Promise<StoreService> {
-    const store = new MeasuredStore(await openFor(options, deps), deps.clock);
+  /**
+   * At least one of the two options is there. Throws UsageError when the store cannot be used, and the system's error when the interface
+   * cannot listen.
+   */
+  static async open(
+    options: SessionsOptions | null,
+    fleet: FleetOptions | null,
+    deps: StoreServiceDependencies,
+  ): Promise<StoreService> {
+    const used = options ?? { ...ownersAlone, store: fleet?.store ?? '', timeout: fleet?.timeout ?? 0 };
+    const store = new MeasuredStore(await openFor(used, fleet?.history ?? 0, deps), deps.clock);
     try {
-      const service = new StoreService(options, store, deps);
-      service.listener = await service.listen();
-      deps.log.info(`store interface on ${service.listener.url}`);
+      const service = new StoreService(options, fleet, store, deps);
+      if (options !== null) {
+        service.listener = await service.listen(options);
+        deps.log.info(`store interface on ${service.listener.url}`);
+      }
       service.sweepAfter(sweepPauseMs);
       return service;
     } catch (error) {
@@ -96,7 +124,7 @@ export class StoreService {
 
   /** False: `replication: none`. */
   get keepsCopies(): boolean {
-    return this.options.replication !== 'none';
+    return this.options !== null && this.options.replication !== 'none';
   }
 
   /** What is kept of a live session; null: nothing, or the store does not answer. */
@@ -125,6 +153,11 @@ export class StoreService {
       // It does not answer.
     }
     return null;
+  }
+
+  /** For what the supervisor itself asks of it. */
+  get owners(): Pick<MeasuredStore, 'touch' | 'claim'> {
+    return this.store;
   }
 
   /** For a worker that starts: its way to the store. */
@@ -162,9 +195,8 @@ export class StoreService {
     return url.startsWith('unix:') ? `${url}:/v1` : `${url}/v1`;
   }
 
-  private async listen(): Promise<HttpListener> {
+  private async listen({ secret, stateBytes, listen }: SessionsOptions): Promise<HttpListener> {
     const { clock, log, stateDir, injectedFault, acceptFailed } = this.deps;
-    const { secret, stateBytes, listen } = this.options;
     const handler = new StoreInterface({
       store: this.store,
       find: (pool, slot) => this.pools.find(pool, slot),
@@ -188,6 +220,7 @@ export class StoreService {
   private poolOf(options: PoolOptions, keys: readonly Buffer[], numbers: Numbers): InterfacePool | null {
     const { table, load, counters, clock } = this.deps;
     const fleet = createFleet(options, { load, numbers, keys });
+    if (this.options === null) return null;
     const source: CopySource = { options: this.options, store: this.store, url: this.url };
     const parts = createReplication(options, fleet, {
       table,
@@ -196,6 +229,7 @@ export class StoreService {
       events: this.sessionEvents,
       keys,
       copies: source,
+      owners: this.ownerSource,
     });
     if (parts === null) return null;
     const cookie = options.affinity.find((affinity) => descriptorOf(affinity).issuesTokens);

@@ -24,6 +24,7 @@ import { DescriptorRoom, systemLimits } from './descriptor-room.ts';
 import { EmptyWatch } from './empty-watch.ts';
 import { findNames } from './find-names.ts';
 import { FleetNodes } from './fleet-nodes.ts';
+import type { FleetOwners } from './fleet-owners.ts';
 import { HealthMonitor } from './health-monitor.ts';
 import { createHeartbeats, HangDetector } from './heartbeat.ts';
 import { clockFor } from './injected-faults.ts';
@@ -88,6 +89,8 @@ export interface SupervisorDependencies {
 export interface SupervisorHooks {
   /** null: no copies of sessions are kept, or the store is not open yet. */
   readonly store: () => StoreService | null;
+  /** null: this is the only balancer. */
+  readonly fleetOwners: () => FleetOwners | null;
   readonly isStopping: () => boolean;
   readonly onHung: (worker: number) => void;
   readonly acceptFailed: (error: Error, at: Address) => void;
@@ -190,6 +193,7 @@ export function createParts(
     certificates,
     workers: () => workers,
     store,
+    fleetOwners: hooks.fleetOwners,
     changes: () => servers.changes,
     settleChanges: (pools) => {
       servers.settle(pools);
@@ -298,7 +302,8 @@ export function createParts(
     serversOf: (pool) => monitor.serversOf(pool),
     workers: () => workers.status,
     silent: () => hangs.silent,
-    store,
+    // A fleet goes on without its store, as far as that is possible; without any of its balancers it would not.
+    store: () => (rollout.options.fleet === null ? store() : null),
     verdict: new ProbeVerdict(state.buffers.probeVerdict),
     clock,
     timers,

@@ -11,10 +11,13 @@ import type { ServerView } from '../admin/schemas.ts';
 import type { LimpetOptions } from '../config/options.ts';
 import { UsageError } from '../errors.ts';
 import type { EventBus } from '../events/bus.ts';
+import { noSessionEvents } from '../events/session-events.ts';
 import { type CounterName, counter } from '../metrics/counters.ts';
 import { shortageOf } from '../net/shortage.ts';
 import { type Address, formatAddress } from '../net/socket.ts';
+import { MissedMoves } from '../shared/missed-moves.ts';
 import type { CertificateStatus } from './certificate-service.ts';
+import { FleetOwners } from './fleet-owners.ts';
 import { StoreService } from './store-service.ts';
 import { createParts, type SupervisorDependencies, type SupervisorParts } from './supervisor-parts.ts';
 
@@ -27,12 +30,14 @@ export class Supervisor {
   private readonly deps: SupervisorDependencies;
   private readonly parts: SupervisorParts;
   private store: StoreService | null = null;
+  private fleetOwners: FleetOwners | null = null;
   private stopping = false;
 
   constructor(options: LimpetOptions, deps: SupervisorDependencies) {
     this.deps = deps;
     this.parts = createParts(options, deps, {
       store: () => this.store,
+      fleetOwners: () => this.fleetOwners,
       isStopping: () => this.stopping,
       onHung: (worker) => this.replaceHung(worker),
       acceptFailed: (error, at) => this.acceptFailed(error, at),
@@ -60,6 +65,7 @@ export class Supervisor {
     await this.parts.traceExport.open(rollout.options);
     await this.openStore();
     await tableSaver.load();
+    await this.fleetOwners?.start();
     timekeeper.start();
     monitor.follow(rollout.options, rollout.numbers);
     servers.restore();
@@ -78,6 +84,7 @@ export class Supervisor {
       hangs.stop();
       await workers.terminate();
       await fleetNodes.stop();
+      this.fleetOwners?.stop();
       await this.store?.stop();
       throw error;
     }
@@ -119,6 +126,7 @@ export class Supervisor {
     timekeeper.stop();
     await workers.terminate();
     await traceExport.stop();
+    this.fleetOwners?.stop();
     await this.store?.stop();
     return finished;
   }
@@ -180,14 +188,21 @@ export class Supervisor {
 
   private async openStore(): Promise<void> {
     const { rollout, clock, timers, state, events } = this.parts;
-    const { sessions, stateDir } = rollout.options;
-    if (sessions === null) return;
+    const { sessions, fleet, stateDir } = rollout.options;
+    if (sessions === null && fleet === null) return;
     const { log, injectedFault = null, storeKey } = this.deps;
     const { table, load, counters } = state;
     const acceptFailed = (error: Error, at: Address): void => this.acceptFailed(error, at);
     const deps = { clock, timers, table, load, counters, injectedFault, log, stateDir, storeKey, acceptFailed, events };
-    this.store = await StoreService.open(sessions, deps);
+    this.store = await StoreService.open(sessions, fleet, deps);
     this.store.follow(rollout.options, rollout.numbers);
+    if (fleet !== null) {
+      const missed = new MissedMoves(state.buffers.missedMoves);
+      const store = this.store.owners;
+      const parts = { clock, timers, table, load, counters, missed, store, log, events: noSessionEvents };
+      this.fleetOwners = await FleetOwners.open(fleet, parts);
+      this.fleetOwners.follow(rollout.options, rollout.numbers);
+    }
     if (injectedFault !== null) log.warn(`LIMPET_INJECTED_FAULT: ${injectedFault} is broken on purpose`);
   }
 

@@ -1,7 +1,7 @@
 /** The module of a worker thread: it runs one balancer on its own event loop, and handles the supervisor's messages. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Balancer } from '../balancer/balancer.ts';
-import type { CopySource } from '../balancer/replication.ts';
+import { type CopySource, newKeysOf, type OwnerSource } from '../balancer/replication.ts';
 import { namedNet } from '../discovery/named-net.ts';
 import type { NamedAddresses } from '../discovery/names.ts';
 import { SessionEventBatch } from '../events/session-events.ts';
@@ -69,7 +69,7 @@ const balancer = new Balancer(reviveOptions(firstConfig), {
   numbers: firstConfig.numbers,
   material: firstConfig.material,
   secret: Buffer.from(firstConfig.secret),
-  copies: init.store === null ? undefined : copySource(init.store),
+  ...(init.store !== null && sourcesOf(init.store)),
   report: (pool, server, report) => send({ kind: 'passive-report', pool, server, report }),
   announceRoom: (pool) => send({ kind: 'room', pool }),
   reportForeignCookie: (pool, cookie, server) => send({ kind: 'foreign-cookie', pool, cookie, server }),
@@ -170,9 +170,14 @@ function listening(): Listening {
   return { addresses, ports };
 }
 
-function copySource({ port, incarnation, url }: StoreLink): CopySource | undefined {
-  const { sessions } = firstConfig.options;
-  return sessions === null ? undefined : { options: sessions, store: new RemoteStore(port, incarnation), url };
+/** Copies and owners are in the same store. */
+function sourcesOf({ port, incarnation, url }: StoreLink): { copies?: CopySource; owners?: OwnerSource } {
+  const { sessions, fleet } = firstConfig.options;
+  const store = new RemoteStore(port, incarnation);
+  return {
+    ...(sessions !== null && { copies: { options: sessions, store, url } }),
+    ...(fleet !== null && { owners: { options: fleet, store, newKeys: newKeysOf(fleet) } }),
+  };
 }
 
 /** Buffers arrive as plain arrays of bytes. */

@@ -25,7 +25,10 @@ export function startOwners() {
   }) as [Server, Server];
   const fleetOf = (servers: Server[]) => new Fleet(servers, { panicThreshold: 0, slowStart: 0 }, load, 3);
   const worker = (servers = [a, b]) => {
-    const record = new SessionRecord(SessionTable.attach(table.buffer, 1), fleetOf(servers), false);
+    const record = new SessionRecord(SessionTable.attach(table.buffer, 1), fleetOf(servers), {
+      copies: false,
+      owners: false,
+    });
     return { owners: new OwnerLookup(record, counters), claims: new OwnerClaims(record, counters) };
   };
   return { table, counters, fleet: fleetOf([a, b]), a, b, worker };

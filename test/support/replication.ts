@@ -65,12 +65,13 @@ export function startReplication(change: Partial<ReplicatorSettings> = {}, faili
     counters,
     events,
     proofs,
+    newKeys: null,
     storeUrlOf: String,
     now: () => seconds,
     wall: () => seconds,
   };
   const worker = () => {
-    const record = new SessionRecord(table, fleet, true);
+    const record = new SessionRecord(table, fleet, { copies: true, owners: false });
     return {
       replicator: new Replicator(settings, parts),
       owners: new OwnerLookup(record, counters),

@@ -132,6 +132,7 @@ export function stageBalancer(
     rings: new TokenRings(),
     identify: false,
     copies: null,
+    owners: null,
     report: (_pool, server, report) => {
       if (report.what === 'misframed') misframed.push(`${server.split(' ', 1)[0]}: ${report.how}`);
     },

@@ -71,8 +71,9 @@ export class PlayedHandler implements ResponseHandler {
     this.events.push(`${status}`);
   }
 
-  onResponseData(bytes: Buffer, start: number, end: number): void {
+  onResponseData(bytes: Buffer, start: number, end: number): boolean {
     this.body += bytes.toString('latin1', start, end);
+    return false;
   }
 
   onResponseEnd(_trailers: Buffer | null, reusable: boolean): void {

@@ -42,9 +42,10 @@ export class DrainHandler implements ResponseHandler {
     return false;
   }
 
-  onResponseData(_bytes: Buffer, start: number, end: number): void {
+  onResponseData(_bytes: Buffer, start: number, end: number): boolean {
     this.bytes += end - start;
     if (this.bytes > maxDrainBytes) this.connection.reset();
+    return false;
   }
 
   onResponseEnd(_trailers: Buffer | null, reusable: boolean): void {

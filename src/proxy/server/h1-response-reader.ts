@@ -3,8 +3,8 @@
  *
  *      idle ── begin ──> head ── final head ──> body ── complete ──> end, or begin for the next request
  *                        │  ^                   │  ^
- *               mustHold v  │ resumeHeld        v  │ mustHoldEnd, resumeHeld
- *                      held-head               held-end
+ *               mustHold v  │ resumeHeld        v  │ a piece or the end has to wait, resumeHeld
+ *                      held-head               held-data, held-end
  *
  * held: the handler has to ask the store first. Nothing is read meanwhile; bytes that come all the same are buffered, and the end of the
  * connection waits behind them. Any call of a handler may come back with `begin` or `end`: after each of them it is checked whether
@@ -33,7 +33,7 @@ export interface ResponseReaderOwner {
   requeueAll(handler: ResponseHandler): void;
 }
 
-type State = 'idle' | 'head' | 'body' | 'held-head' | 'held-end';
+type State = 'idle' | 'head' | 'body' | 'held-head' | 'held-data' | 'held-end';
 
 /** What has happened to the server's side of the connection while a response was held. */
 type ServerSide = 'open' | 'ended' | 'gone' | 'ended-and-gone';
@@ -109,7 +109,7 @@ export class ResponseReader {
   }
 
   get isHeld(): boolean {
-    return this.state === 'held-head' || this.state === 'held-end';
+    return this.state === 'held-head' || this.state === 'held-data' || this.state === 'held-end';
   }
 
   /** Only the end of the connection tells that the body is complete. */
@@ -158,7 +158,15 @@ export class ResponseReader {
     if (partial !== null) this.setPartial(null);
     this.resume();
     if (state === 'held-head') this.setState('head');
-    else if (state === 'held-end' && handler !== null) {
+    else if (state === 'held-data' && handler !== null) {
+      this.setState('body');
+      if (this.body.done) {
+        const bytes = partial ?? noBytes;
+        const after = this.finishBody(handler, bytes, 0);
+        if (after >= 0 && after < bytes.length) this.consume(bytes.subarray(after));
+        return serverSide;
+      }
+    } else if (state === 'held-end' && handler !== null) {
       this.setState('body');
       this.endResponse(handler, partial ?? noBytes, 0);
     }
@@ -166,7 +174,7 @@ export class ResponseReader {
     return serverSide;
   }
 
-  private hold(state: 'held-head' | 'held-end', bytes: Buffer | null): void {
+  private hold(state: 'held-head' | 'held-data' | 'held-end', bytes: Buffer | null): void {
     this.setState(state);
     this.setPartial(bytes);
     // The requests behind it wait, too: it is not for long, and the server may have answered them already.
@@ -261,14 +269,25 @@ export class ResponseReader {
     if (!body.done) {
       after = body.read(bytes, start);
       this.bodyBytes += body.dataEnd - body.dataStart;
-      if (body.dataEnd > body.dataStart) handler.onResponseData(bytes, body.dataStart, body.dataEnd);
+      const isHeld = body.dataEnd > body.dataStart && handler.onResponseData(bytes, body.dataStart, body.dataEnd);
       if (this.handler !== handler) return -1;
       if (after < 0) {
         owner.onMisframed('a body that is not HTTP');
         handler.onServerFault(serverFaults.badResponseBody);
         return -1;
       }
+      if (isHeld) {
+        handler.flush();
+        this.hold('held-data', after === bytes.length ? null : bytes.subarray(after));
+        return -1;
+      }
     }
+    return this.finishBody(handler, bytes, after);
+  }
+
+  /** What has come of the body, up to `after`, has been reported. Offset after the response, or -1, as for `readBody`. */
+  private finishBody(handler: ResponseHandler, bytes: Buffer, after: number): number {
+    const { body, owner } = this;
     if (body.done && body.command !== null && handler.mustHoldEnd(body.command)) {
       if (this.handler !== handler) return -1;
       handler.flush();

@@ -4,7 +4,7 @@
  *      idle ── begin ──> head ── final head ──> body ── END_STREAM ──> (released)
  *                        │  ^                   │  ^
  *               mustHold v  │ resumeHeld        v  │ mustHoldEnd, resumeHeld
- *                      held-head               held-end
+ *                      held-head               held-data, held-end
  *
  * held: the handler has to ask the store first. What comes meanwhile is kept, at most as much as the window of the stream allows. A handler
  * that is slow does not get its window back until it goes on, so that the other streams of the connection are not held up. Any call of a
@@ -31,7 +31,7 @@ export interface ResponseReaderOwner {
   reset(code: number): void;
 }
 
-type State = 'idle' | 'head' | 'body' | 'held-head' | 'held-end';
+type State = 'idle' | 'head' | 'body' | 'held-head' | 'held-data' | 'held-end';
 
 export class H2ResponseReader {
   /** null: there is no request, or nobody waits for its response any more. */
@@ -173,25 +173,25 @@ export class H2ResponseReader {
       this.refuse(serverFaults.badResponseBody, 'more data than Content-Length tells');
       return;
     }
-    if (this.state === 'held-head') {
+    if (this.isHeld) {
       this.heldData.push(Buffer.from(bytes.subarray(start, end)));
       this.heldBytes += size;
       this.owner.addBuffered(size);
       return;
     }
-    handler.onResponseData(bytes, start, end);
-    if (!this.isPaused) this.giveBack();
+    if (handler.onResponseData(bytes, start, end) && this.handler === handler) this.state = 'held-data';
+    else if (!this.isPaused) this.giveBack();
   }
 
   /** END_STREAM. */
   onEnd(): void {
-    const { handler, state } = this;
+    const { handler } = this;
     if (handler === null) return;
     if (this.expectedBytes > this.bodyBytes) {
       this.refuse(serverFaults.badResponseBody, 'less data than Content-Length tells');
       return;
     }
-    if (state === 'held-head') this.heldEnd = 'end';
+    if (this.isHeld) this.heldEnd = 'end';
     else this.endResponse(handler);
   }
 
@@ -212,7 +212,7 @@ export class H2ResponseReader {
     if (handler === null) return;
     // The whole response is here, and waits for the store alone.
     if (state === 'held-end' || this.heldEnd === 'end') return;
-    if (state === 'held-head') this.heldEnd = fault;
+    if (this.isHeld) this.heldEnd = fault;
     else handler.onServerFault(fault);
   }
 
@@ -224,13 +224,21 @@ export class H2ResponseReader {
       this.endResponse(handler);
       return;
     }
-    if (state !== 'held-head' || heldHead === null) return;
+    if (!this.isHeld) return;
     this.dropHeld();
-    this.state = 'head';
-    this.readHead(handler, heldHead, heldHead.length);
-    for (const piece of heldData) {
+    if (heldHead === null) this.state = 'body';
+    else {
+      this.state = 'head';
+      this.readHead(handler, heldHead, heldHead.length);
+    }
+    for (let at = 0; at < heldData.length || this.isHeld; at++) {
       if (this.handler !== handler) return;
-      handler.onResponseData(piece, 0, piece.length);
+      if (this.isHeld) {
+        this.holdAgain(heldData.slice(at), heldEnd);
+        return;
+      }
+      const piece = heldData[at]!;
+      if (handler.onResponseData(piece, 0, piece.length) && this.handler === handler) this.state = 'held-data';
     }
     if (this.handler !== handler) return;
     if (!this.isPaused) this.giveBack();
@@ -241,9 +249,22 @@ export class H2ResponseReader {
     }
   }
 
+  private get isHeld(): boolean {
+    return this.state === 'held-head' || this.state === 'held-data';
+  }
+
+  /** The response has to wait once more, for another reason: what follows is kept again. */
+  private holdAgain(rest: Buffer[], end: Fault | 'end' | null): void {
+    this.heldData = rest;
+    this.heldBytes = rest.reduce((sum, piece) => sum + piece.length, 0);
+    this.owner.addBuffered(this.heldBytes);
+    this.heldEnd = end;
+  }
+
   private dropHeld(): void {
     const { heldHead, heldBytes } = this;
-    if (heldHead !== null) this.owner.addBuffered(-heldHead.length - heldBytes);
+    const bytes = (heldHead?.length ?? 0) + heldBytes;
+    if (bytes > 0) this.owner.addBuffered(-bytes);
     this.heldHead = this.heldEnd = null;
     this.heldData = [];
     this.heldBytes = 0;

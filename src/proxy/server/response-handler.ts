@@ -16,7 +16,8 @@ export interface ResponseHandler {
   /** The same for the response's end, after what its trailers say of a session. */
   mustHoldEnd(command: SessionCommand | 'bad'): boolean;
   onResponse(head: ResponseHead): void;
-  onResponseData(bytes: Buffer, start: number, end: number): void;
+  /** True: what follows these bytes is held, as after `mustHold`. */
+  onResponseData(bytes: Buffer, start: number, end: number): boolean;
   /** `reusable`: the connection can take another request, once this one has been sent to its end. */
   onResponseEnd(trailers: Buffer | null, reusable: boolean): void;
   /** 101. `early`: bytes of the other protocol that came with the head. */

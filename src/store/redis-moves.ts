@@ -1,0 +1,170 @@
+/**
+ * What other balancers tell of sessions: the streams that the scripts of the store append to (redis-scripts.ts), one for each pool,
+ * read from where this balancer was.
+ *
+ *      limpet-moves:{pool}   i: id of the session, e: its epoch, o: id of the server that owns it, or x: it has ended
+ *
+ * A message on the channel `limpet-moves` says that a pool has something new; because a message can be lost, every stream is looked at once
+ * a second as well. The stream is bounded: when the entry up to which it was read is not there any more, others may be gone unread,
+ * and the listener is told (`onMissed`).
+ */
+import type { Cluster, Redis } from 'ioredis';
+import type { RedisAddress } from './redis-address.ts';
+import { connectRedis } from './redis-connection.ts';
+import { poolOf, tagOf } from './redis-names.ts';
+import { movesChannel } from './redis-scripts.ts';
+import type { SessionId } from './store.ts';
+
+/** Another owner, or the end, of one session. */
+export interface Move {
+  readonly id: SessionId;
+  /** Of its new owner; of an end: the last one, 0 when it is not known. */
+  readonly epoch: number;
+  /** Id of the server that owns it now; null: it has ended. */
+  readonly owner: number | null;
+}
+
+export interface MovesListener {
+  onMoves(pool: string, moves: readonly Move[]): void;
+  /** Moves of that pool until that time (Unix milliseconds, by the clock of the store) may be missing. */
+  onMissed(pool: string, until: number): void;
+}
+
+export interface RedisMovesOptions {
+  /** Longest wait for an answer, milliseconds. */
+  readonly timeout: number;
+  /** Entries that the stream keeps, about. */
+  readonly history: number;
+  readonly now: () => number;
+}
+
+/** Entries that one answer brings at most: each takes a moment in which the supervisor does nothing else. */
+const pageSize = 1000;
+const beginning = '0-0';
+
+type Entry = [id: string, fields: string[]];
+
+export class RedisMoves {
+  private readonly reader: Redis | Cluster;
+  private readonly subscriber: Redis | Cluster;
+  private readonly listener: MovesListener;
+  private readonly options: RedisMovesOptions;
+  /** By pool, the last entry that was read. */
+  private readonly positions = new Map<string, string>();
+  /** Pools whose streams are being read, and whether they have to be read once more. */
+  private readonly reading = new Map<string, boolean>();
+  private isClosed = false;
+
+  private constructor(
+    reader: Redis | Cluster,
+    subscriber: Redis | Cluster,
+    listener: MovesListener,
+    options: RedisMovesOptions,
+  ) {
+    this.reader = reader;
+    this.subscriber = subscriber;
+    this.listener = listener;
+    this.options = options;
+  }
+
+  /** Resolves when it is connected, or could not be: then it tries that for as long as it takes. */
+  static async open(address: RedisAddress, listener: MovesListener, options: RedisMovesOptions): Promise<RedisMoves> {
+    const connect = () => connectRedis(address, options.timeout, options.now, () => true);
+    const moves = new RedisMoves(await connect(), await connect(), listener, options);
+    const { reader, subscriber } = moves;
+    // The store tells of its failures; these connections are made anew by themselves.
+    for (const redis of [reader, subscriber]) redis.on('error', () => {});
+    subscriber.on('message', (_channel: string, tag: string) => void moves.read(poolOfMessage(tag)));
+    subscriber.on('ready', () => {
+      subscriber.subscribe(movesChannel).catch(() => {});
+    });
+    reader.on('ready', () => void moves.readAll());
+    await Promise.all([reader, subscriber].map((redis) => redis.connect().catch(() => {})));
+    return moves;
+  }
+
+  /** These are the pools from now on. What their streams hold is read from the beginning. */
+  follow(pools: readonly string[]): void {
+    for (const pool of this.positions.keys()) if (!pools.includes(pool)) this.positions.delete(pool);
+    for (const pool of pools) {
+      if (this.positions.has(pool)) continue;
+      this.positions.set(pool, beginning);
+      void this.read(pool);
+    }
+  }
+
+  /** Reads what is new in all streams. To be called every second or so. Resolves when it is done, also when the store does not answer. */
+  async readAll(): Promise<void> {
+    await Promise.all([...this.positions.keys()].map((pool) => this.read(pool)));
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.reader.disconnect();
+    this.subscriber.disconnect();
+  }
+
+  private async read(pool: string): Promise<void> {
+    if (this.isClosed || !this.positions.has(pool)) return;
+    if (this.reading.has(pool)) {
+      this.reading.set(pool, true);
+      return;
+    }
+    try {
+      do {
+        this.reading.set(pool, false);
+        while (await this.readPage(pool));
+      } while (this.reading.get(pool) === true && !this.isClosed);
+    } catch {
+      // It does not answer: what is missing is read when it does.
+    } finally {
+      this.reading.delete(pool);
+    }
+  }
+
+  /** True: there may be more. */
+  private async readPage(pool: string): Promise<boolean> {
+    const position = this.positions.get(pool);
+    if (position === undefined) return false;
+    const stream = `limpet-moves:{${tagOf(pool)}}`;
+    // From the last entry on: that it is there still shows that nothing behind it is gone.
+    const found = (await this.reader.xrange(stream, position, '+', 'COUNT', pageSize + 1)) as Entry[];
+    if (this.isClosed || this.positions.get(pool) !== position) return false;
+    const isAnchored = position === beginning ? await this.isWhole(stream) : found[0]?.[0] === position;
+    const entries = position === beginning || !isAnchored ? found : found.slice(1);
+    if (!isAnchored) this.listener.onMissed(pool, timeOf(found[0]?.[0]) ?? this.options.now());
+    const last = entries.at(-1)?.[0];
+    if (last !== undefined) this.positions.set(pool, last);
+    else if (!isAnchored) this.positions.set(pool, beginning);
+    const moves = entries.flatMap(([, fields]) => moveOf(fields) ?? []);
+    if (moves.length > 0) this.listener.onMoves(pool, moves);
+    return found.length > pageSize;
+  }
+
+  /** Nothing was ever cut from the stream. It is cut in blocks, so that it is never shorter than what it keeps. */
+  private async isWhole(stream: string): Promise<boolean> {
+    return (await this.reader.xlen(stream)) < this.options.history;
+  }
+}
+
+/** null: that is none of ours. */
+function moveOf(fields: readonly string[]): Move | null {
+  const [, id = '', , epoch = '', what, owner = ''] = fields;
+  if (!/^[0-9a-f]{32}$/.test(id) || !/^\d{1,16}$/.test(epoch)) return null;
+  if (what === 'x') return { id, epoch: Number(epoch), owner: null };
+  return what === 'o' && /^\d{1,16}$/.test(owner) ? { id, epoch: Number(epoch), owner: Number(owner) } : null;
+}
+
+/** The time at which an entry was appended, Unix milliseconds. */
+function timeOf(id: string | undefined): number | undefined {
+  return id === undefined ? undefined : Number(id.split('-')[0]);
+}
+
+/** Of a message on the channel; '' when it is none of ours. */
+function poolOfMessage(text: string): string {
+  try {
+    return poolOf(text.replace(/^\{|\}$/g, ''));
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,61 @@
+/** What this balancer does for the others of its fleet, and they for it, with the owners of sessions: it follows their moves, and renews records. */
+import type { FleetOptions, LimpetOptions } from '../config/options.ts';
+import type { Numbers } from '../shared/slots.ts';
+import { parseRedis } from '../store/redis-address.ts';
+import { RedisMoves } from '../store/redis-moves.ts';
+import { MoveFollower, type MoveFollowerDependencies } from './move-follower.ts';
+import { OwnerRenewal, type OwnerRenewalDependencies } from './owner-renewal.ts';
+
+export type FleetOwnersDependencies = MoveFollowerDependencies & OwnerRenewalDependencies;
+
+/** Between two looks at all streams (ms), for messages that were lost. */
+const lookPauseMs = 1000;
+
+export class FleetOwners {
+  private readonly deps: FleetOwnersDependencies;
+  private readonly follower: MoveFollower;
+  private readonly renewal: OwnerRenewal;
+  private readonly moves: RedisMoves;
+  private cancelTimer: () => void = () => {};
+
+  private constructor(moves: RedisMoves, follower: MoveFollower, deps: FleetOwnersDependencies) {
+    this.deps = deps;
+    this.moves = moves;
+    this.follower = follower;
+    this.renewal = new OwnerRenewal(deps);
+  }
+
+  /** Throws a StoreError when the package `ioredis` is missing. */
+  static async open({ store, timeout, history }: FleetOptions, deps: FleetOwnersDependencies): Promise<FleetOwners> {
+    const address = parseRedis(store);
+    // The config has been checked.
+    if (address === null) throw new Error('fleet.store is no address of a Redis');
+    const follower = new MoveFollower(deps);
+    const moves = await RedisMoves.open(address, follower, { timeout, history, now: () => deps.clock.now() });
+    return new FleetOwners(moves, follower, deps);
+  }
+
+  /** Another config is in force. */
+  follow(options: LimpetOptions, numbers: Numbers): void {
+    this.follower.follow(options, numbers);
+    this.renewal.follow(options, numbers);
+    this.moves.follow(options.pools.map(({ name }) => name));
+  }
+
+  /** Resolves when what other balancers have told so far is known here, or the store does not answer. */
+  async start(): Promise<void> {
+    await this.moves.readAll();
+    this.renewal.start();
+    this.look();
+  }
+
+  stop(): void {
+    this.cancelTimer();
+    this.renewal.stop();
+    this.moves.close();
+  }
+
+  private look(): void {
+    this.cancelTimer = this.deps.timers.after(lookPauseMs, () => void this.moves.readAll().finally(() => this.look()));
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * Keeps what the store of a fleet has of the owners of sessions alive as long as the sessions are used: those that were used since the last
+ * round are renewed, a quarter of their longest idle time apart. No request waits for it. A record that the store has lost is made again.
+ */
+import { setImmediate } from 'node:timers/promises';
+import { descriptorOf } from '../affinity/registry.ts';
+import { createFleet } from '../balancer/fleets.ts';
+import { claimTtlMs } from '../balancer/replication.ts';
+import type { LimpetOptions, PoolOptions } from '../config/options.ts';
+import type { Fleet } from '../fleet/fleet.ts';
+import type { Load } from '../fleet/load.ts';
+import { formatHalfId } from '../ownership/session-id.ts';
+import { kindName, type Numbers } from '../shared/slots.ts';
+import type { Store } from '../store/store.ts';
+import { readPage } from '../table/page-reader.ts';
+import type { Entry } from '../table/records.ts';
+import type { SessionTable } from '../table/table.ts';
+import { type Clock, type Timers, unixSeconds } from '../time/clock.ts';
+
+export interface OwnerRenewalDependencies {
+  readonly table: SessionTable;
+  readonly load: Load;
+  readonly store: Pick<Store, 'touch' | 'claim'>;
+  readonly clock: Clock;
+  readonly timers: Timers;
+}
+
+/** A share of the time for which the store keeps an owner: a quarter of the longest idle time. */
+const renewalShare = 6;
+const shortestPauseMs = 1000;
+/** Renewals that are under way at the same time. */
+const mostRunning = 64;
+
+interface RenewedPool {
+  readonly name: string;
+  readonly fleet: Fleet;
+  readonly ttl: number;
+  /** Lifetimes of sessions that clients name: the store has all of them. Of the others it has those that have moved. */
+  readonly named: ReadonlySet<number>;
+}
+
+export class OwnerRenewal {
+  private readonly deps: OwnerRenewalDependencies;
+  /** By the slot of each server. */
+  private pools: ReadonlyMap<number, RenewedPool> = new Map();
+  private pauseMs = shortestPauseMs;
+  /** Unix seconds: sessions that were seen before have been renewed. */
+  private since = 0;
+  private cancelTimer: () => void = () => {};
+
+  constructor(deps: OwnerRenewalDependencies) {
+    this.deps = deps;
+  }
+
+  /** Another config is in force. */
+  follow({ pools, keys }: LimpetOptions, numbers: Numbers): void {
+    const { load } = this.deps;
+    const bySlot = new Map<number, RenewedPool>();
+    for (const pool of pools) {
+      const fleet = createFleet(pool, { load, numbers, keys });
+      const renewed = { name: pool.name, fleet, ttl: claimTtlMs(pool), named: namedOf(pool, numbers) };
+      for (const { slot } of fleet.servers) bySlot.set(slot, renewed);
+    }
+    this.pools = bySlot;
+    this.pauseMs = Math.max(shortestPauseMs, Math.min(...pools.map(claimTtlMs)) / renewalShare);
+  }
+
+  start(): void {
+    this.cancelTimer = this.deps.timers.after(this.pauseMs, () => void this.run().finally(() => this.start()));
+  }
+
+  stop(): void {
+    this.cancelTimer();
+  }
+
+  /** One round. Resolves when it is over, also when the store does not answer. */
+  async run(): Promise<void> {
+    const { table, clock } = this.deps;
+    const { since } = this;
+    const now = unixSeconds(clock);
+    let running: Promise<void>[] = [];
+    for (let page = 0; ; page++) {
+      const exists = readPage(table, page, now, (key, entry) => {
+        if (entry.seen >= since && !entry.copied) running.push(this.renew(key, entry));
+      });
+      if (!exists) break;
+      if (running.length >= mostRunning) {
+        await Promise.all(running);
+        running = [];
+      } else if (page % mostRunning === 0) await setImmediate();
+    }
+    await Promise.all(running);
+    this.since = now;
+  }
+
+  private async renew({ hi, lo }: { readonly hi: number; readonly lo: number }, entry: Entry): Promise<void> {
+    const { store } = this.deps;
+    const { server, epoch, lifetime } = entry;
+    const pool = this.pools.get(server);
+    if (pool === undefined || (epoch < 2 && !pool.named.has(lifetime))) return;
+    const owner = pool.fleet.at(server);
+    const key = { pool: pool.name, id: formatHalfId(hi, lo) };
+    try {
+      if (!(await store.touch(key, epoch, pool.ttl)) && owner !== undefined)
+        await store.claim(key, epoch - 1, owner.id, pool.ttl);
+    } catch {
+      // It does not answer. The owner is renewed with the next round, or recorded when the session has another one.
+    }
+  }
+}
+
+function namedOf(pool: PoolOptions, { lifetimes }: Numbers): ReadonlySet<number> {
+  const named = pool.affinity.filter((affinity) => {
+    const { issuesTokens, withoutEpoch } = descriptorOf(affinity);
+    return issuesTokens !== true && withoutEpoch !== true;
+  });
+  return new Set(named.flatMap((affinity) => lifetimes.get(kindName(pool.name, affinity)) ?? []));
+}
