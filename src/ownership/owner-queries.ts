@@ -161,7 +161,7 @@ export class OwnerQueries {
   }
 
   /** The answer to the same question that is under way already, or to this one. */
-  private share(name: string, ask: () => Promise<Announced>): Promise<Announced> {
+  private share(name: string, query: () => Promise<Announced>): Promise<Announced> {
     const { access, newKeys, now } = this.deps;
     const shared = this.running.get(name);
     if (shared !== undefined) return shared;
@@ -169,7 +169,7 @@ export class OwnerQueries {
       if (!access.isWorthAsking(now())) return Promise.resolve(failed);
       access.noteAsked(now());
     }
-    const answer = ask().finally(() => this.running.delete(name));
+    const answer = query().finally(() => this.running.delete(name));
     this.running.set(name, answer);
     return answer;
   }

@@ -39,9 +39,9 @@ export function learnFromHead(
 function learn(affinity: Affinity, to: LearnedOwners, session: SessionView, server: Server, now: number): Learned {
   const { state } = learned;
   if (state === 'nothing') return null;
-  const isNews = to.owners.learn(learned, affinity, session, server, now);
+  const isNew = to.owners.learn(learned, affinity, session, server, now);
   const { recorder } = to;
-  if (recorder === null || !isNews) return { state, recorded: null };
+  if (recorder === null || !isNew) return { state, recorded: null };
   const recorded = state === 'ended' ? recorder.end(session) : recorder.record(learned, affinity.lifetime ?? 0, server);
   return { state, recorded };
 }

@@ -60,11 +60,11 @@ local function finish(key, was, ttl)
 end
 `;
 
-/** `tell`: another server owns the session from now on, or ('') it has ended. Nobody is told where `history` is 0. */
-function telling(history: number): string {
-  if (history === 0) return 'local function tell() end';
+/** `publish`: another server owns the session from now on, or ('') it has ended. Nobody is told where `history` is 0. */
+function publishing(history: number): string {
+  if (history === 0) return 'local function publish() end';
   return `
-local function tell(key, e, o)
+local function publish(key, e, o)
   local tag, id = string.sub(key, 8, -34), string.sub(key, -32)
   local what = o == '' and 'x' or 'o'
   redis.call('XADD', 'limpet-moves:' .. tag, 'MAXLEN', '~', ${history}, '*', 'i', id, 'e', e, what, o)
@@ -75,7 +75,7 @@ end
 
 /** `history`: entries of the stream that are kept for balancers that were away; 0: there is no other balancer. */
 export function scriptsFor(history: number) {
-  const tell = telling(history);
+  const publish = publishing(history);
   return {
     read: `
     local k = redis.call('HMGET', KEYS[1], 'x', 'o', 'e', 'v', 'b', 'd', 'u')
@@ -83,40 +83,40 @@ export function scriptsFor(history: number) {
     if not k[3] then return {'none'} end
     return {'live', k[2], k[3], k[4], k[5], k[6], tostring(redis.call('PTTL', KEYS[1])), k[7] or ''}`,
     /** o e v b d ttl u */
-    put: `${refuse}${tell}
+    put: `${refuse}${publish}
     local r, was, before = refuse(KEYS[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], false)
     if r then return r end
-    if before and tonumber(ARGV[2]) > before then tell(KEYS[1], ARGV[2], ARGV[1]) end
+    if before and tonumber(ARGV[2]) > before then publish(KEYS[1], ARGV[2], ARGV[1]) end
     keep(KEYS[1], was, ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7])
     return {'stored'}`,
     /** epoch owner ttl next */
-    claim: `${refuse}${tell}
+    claim: `${refuse}${publish}
     local k = redis.call('HMGET', KEYS[1], 'x', 'e', 'o', 'v', 'b', 'd', 'u')
     if k[1] then return {'ended'} end
     if not k[2] then
       keep(KEYS[1], false, ARGV[2], ARGV[4], '0', '', '', ARGV[3], '')
-      if tonumber(ARGV[4]) > 1 then tell(KEYS[1], ARGV[4], ARGV[2]) end
+      if tonumber(ARGV[4]) > 1 then publish(KEYS[1], ARGV[4], ARGV[2]) end
       return {'claimed', ARGV[2], ARGV[4], '0', '', '', ARGV[3], ''}
     end
     if tonumber(k[2]) > tonumber(ARGV[1]) then return {'lost', k[2], k[3]} end
     redis.call('HSET', KEYS[1], 'o', ARGV[2], 'e', ARGV[4])
-    tell(KEYS[1], ARGV[4], ARGV[2])
+    publish(KEYS[1], ARGV[4], ARGV[2])
     return {'claimed', ARGV[2], ARGV[4], k[4], k[5], k[6], tostring(redis.call('PTTL', KEYS[1])), k[7] or ''}`,
     /** epoch tombstone */
-    destroy: `${refuse}${tell}
+    destroy: `${refuse}${publish}
     local k = redis.call('HMGET', KEYS[1], 'e', 'o', 'u')
     if k[1] and tonumber(ARGV[1]) < tonumber(k[1]) then return {'fenced', k[1], k[2]} end
     finish(KEYS[1], k[3], ARGV[2])
-    tell(KEYS[1], k[1] or '0', '')
+    publish(KEYS[1], k[1] or '0', '')
     return {'ended'}`,
     /** o e v b d ttl u tombstone */
-    rotate: `${refuse}${tell}
+    rotate: `${refuse}${publish}
     if redis.call('EXISTS', KEYS[2]) == 1 then return {'taken'} end
     local r, was = refuse(KEYS[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], true)
     if r then return r end
     keep(KEYS[2], false, ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7])
     finish(KEYS[1], was, ARGV[8])
-    tell(KEYS[1], ARGV[2], '')
+    publish(KEYS[1], ARGV[2], '')
     return {'stored'}`,
     /** epoch ttl */
     touch: `${index}
