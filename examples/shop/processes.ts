@@ -67,17 +67,26 @@ export function startBalancer(
   return launch('limpet', command, [...servers, '--listen', `127.0.0.1:${port}`, ...flags], onLine);
 }
 
-async function launch(
+/** How a program differs from a shop. */
+export interface LaunchOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** The line that says that it is ready, and where. */
+  readonly ready?: RegExp;
+}
+
+/** Any program of a demo; its output goes to `onLine` after it is ready. Rejects when it does not come up. */
+export async function launch(
   what: string,
   command: string,
   args: readonly string[],
   onLine: (line: string) => void,
+  { env: more = {}, ready = /listening on (http:\/\/[^\s"]+)/ }: LaunchOptions = {},
 ): Promise<Running> {
   if (closed) throw new Error(`${what} was not started: everything is being stopped`);
   // The project's own Node and Bun come first, also when this was not started by npm.
   const bins = fileURLToPath(new URL('../../node_modules/.bin', import.meta.url));
-  const env = { ...process.env, SHOP_SECRET: secret, PATH: `${bins}${delimiter}${process.env.PATH ?? ''}` };
-  const child = spawn(command, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  const env = { ...process.env, SHOP_SECRET: secret, PATH: `${bins}${delimiter}${process.env.PATH ?? ''}`, ...more };
+  const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const exited = new Promise<string>((resolve) => {
     child.on('error', (error) => resolve(error.message));
     child.on('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
@@ -90,16 +99,24 @@ async function launch(
   };
   alive.add(stop);
   exited.then(() => alive.delete(stop));
-  const url = await listening(what, child, exited, onLine);
-  return { pid: child.pid ?? 0, url, port: Number(new URL(url).port), exited, stop, kill: () => child.kill('SIGKILL') };
+  const url = await listening(what, child, exited, onLine, ready);
+  return {
+    pid: child.pid ?? 0,
+    url,
+    port: Number(/:(\d+)/.exec(url)?.[1] ?? 0),
+    exited,
+    stop,
+    kill: () => child.kill('SIGKILL'),
+  };
 }
 
-/** Waits for the line `listening on http://HOST:PORT`; later lines go to `onLine`. */
+/** Waits for the line that says where it listens; later lines go to `onLine`. */
 function listening(
   what: string,
   child: ChildProcess,
   exited: Promise<string>,
   onLine: (line: string) => void,
+  where: RegExp,
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     const said: string[] = [];
@@ -114,11 +131,11 @@ function listening(
       clearTimeout(late);
       fail(how);
     });
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    const hear = (text: string) => {
       const lines = (rest + text).split('\n');
       rest = lines.pop() ?? '';
       for (const line of lines) {
-        const url = ready ? undefined : /listening on (http:\/\/[^\s"]+)/.exec(line)?.[1];
+        const url = ready ? undefined : where.exec(line)?.[1];
         if (url !== undefined) {
           ready = true;
           clearTimeout(late);
@@ -126,7 +143,9 @@ function listening(
         } else if (ready) onLine(line);
         else said.push(line);
       }
-    });
+    };
+    child.stdout?.setEncoding('utf8').on('data', hear);
+    child.stderr?.setEncoding('utf8').on('data', hear);
   });
 }
 

@@ -14,6 +14,12 @@ export interface Visit {
   readonly time: number;
 }
 
+interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
 /** A request that is not answered in this time (ms) has failed. */
 const patience = 5_000;
 
@@ -21,13 +27,16 @@ export class Shopper {
   readonly name: string;
   /** All answers, in order. */
   readonly visits: Visit[] = [];
-  private readonly base: string;
+  private readonly bases: readonly string[];
   private readonly jar = new Map<string, string>();
+  /** Connections that were refused. */
+  refused = 0;
   private readonly agent = new Agent({ keepAlive: true, maxSockets: 1 });
 
-  constructor(name: string, base: string) {
+  /** `base`: of the site. Of several each request takes one by chance, and another one where nobody listens, as a browser does. */
+  constructor(name: string, base: string | readonly string[]) {
     this.name = name;
-    this.base = base;
+    this.bases = [base].flat();
   }
 
   /** Names of the servers that answered, each once, in order of first answer. */
@@ -42,6 +51,13 @@ export class Shopper {
   /** What it sends with each request. */
   get cookieBytes(): number {
     return this.cookie === '' ? 0 : `Cookie: ${this.cookie}`.length;
+  }
+
+  /** Another one with the same cookies, who asks there alone. */
+  at(base: string): Shopper {
+    const other = new Shopper(this.name, base);
+    for (const [name, value] of this.jar) other.jar.set(name, value);
+    return other;
   }
 
   async signIn(): Promise<void> {
@@ -75,7 +91,7 @@ export class Shopper {
 
   private async send(method: string, path: string, form: string): Promise<Visit> {
     const begun = performance.now();
-    const { status, headers, body } = await this.exchange(method, path, form);
+    const { status, headers, body } = await this.anywhere(method, path, form);
     const time = performance.now() - begun;
     for (const line of headers['set-cookie'] ?? []) this.keep(line);
     const epoch = Number(/;\s*epoch=(\d+)/.exec(String(headers['limpet-server'] ?? ''))?.[1] ?? 0);
@@ -94,17 +110,26 @@ export class Shopper {
     else this.jar.set(name.trim(), value.trim());
   }
 
-  private exchange(
-    method: string,
-    path: string,
-    form: string,
-  ): Promise<{ status: number; headers: IncomingHttpHeaders; body: string }> {
+  private async anywhere(method: string, path: string, form: string): Promise<Answer> {
+    const first = Math.floor(Math.random() * this.bases.length);
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.exchange(this.bases[(first + tries) % this.bases.length]!, method, path, form);
+      } catch (error) {
+        const isRefused = error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED';
+        if (!isRefused || tries >= this.bases.length) throw error;
+        this.refused++;
+      }
+    }
+  }
+
+  private exchange(base: string, method: string, path: string, form: string): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const { cookie } = this;
       const headers: Record<string, string> = cookie === '' ? {} : { Cookie: cookie };
       if (method === 'POST') headers['Content-Type'] = 'application/x-www-form-urlencoded';
       if (method === 'POST') headers['Content-Length'] = String(Buffer.byteLength(form));
-      const sent = request(new URL(path, this.base), { method, headers, agent: this.agent }, (response) => {
+      const sent = request(new URL(path, base), { method, headers, agent: this.agent }, (response) => {
         let body = '';
         response.setEncoding('utf8');
         response.on('data', (text: string) => {

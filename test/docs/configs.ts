@@ -26,9 +26,9 @@ export function flawOfConfig(text: string): string {
   }
 }
 
-/** Each environment variable that the text names is set, each to a key of its own. */
+/** Each environment variable that the text names without a default is set, each to a key of its own. */
 function loadPart(value: unknown, text: string, locate: ReturnType<typeof readYaml>['locate']) {
-  const names = new Set(Array.from(text.matchAll(/\$\{(\w+)/g), ([, name]) => name));
+  const names = new Set(Array.from(text.matchAll(/\$\{(\w+)\}/g), ([, name]) => name));
   const env = Object.fromEntries(Array.from(names, (name, n) => [name, `${n + 10}`.repeat(32)]));
   return readConfig(wholeConfig(value), { source: { name: 'example', locate }, env, variables: true });
 }
