@@ -178,6 +178,7 @@ export const FleetSchema = z
     connected: z.boolean().openapi({ description: 'The store of the fleet answers. False: all else is as of before.' }),
     reason: z.string().nullable().openapi({ description: 'Why it does not answer.' }),
     revision: count.openapi({ description: 'Of the shared orders. It goes up with each of them.' }),
+    unsent: count.openapi({ description: 'Servers with changes that the store does not have yet.' }),
     leaseMs: milliseconds.openapi({ description: 'Who has told nothing for so long is gone.' }),
     nodes: z
       .array(

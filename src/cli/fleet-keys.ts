@@ -1,6 +1,6 @@
 /** The keys of a balancer as its start needs them: those of its fleet, or its own. */
 import type { LimpetOptions } from '../config/options.ts';
-import { type FleetKeys, findFleetKeys, readFleetKeys } from '../nodes/fleet-keys.ts';
+import { FleetKeyHolder, type FleetKeys, findFleetKeys, readFleetKeys } from '../nodes/fleet-keys.ts';
 import { FleetStore } from '../nodes/fleet-store.ts';
 import { systemClock, systemTimers, unixSeconds } from '../time/clock.ts';
 import type { Logger } from './log.ts';
@@ -11,6 +11,8 @@ export interface StartKeys {
   readonly tableSecret: Buffer;
   /** Sign and verify the tokens when the config names no keys. */
   readonly tokenKeys: () => readonly Buffer[];
+  /** null: there is no fleet. */
+  readonly fleetKeys: FleetKeyHolder | null;
 }
 
 /** Throws UsageError when there are none. */
@@ -19,7 +21,7 @@ export async function findKeys(options: LimpetOptions, log: Logger): Promise<Sta
   // Not a token key: those rotate, and the sessions of a saved table must still be found.
   const ownSecret = () => stateKey(stateDir, 'table', log);
   const ownKey = () => stateKey(stateDir, 'token', log);
-  if (fleet === null) return { tableSecret: ownSecret(), tokenKeys: () => [ownKey()] };
+  if (fleet === null) return { tableSecret: ownSecret(), tokenKeys: () => [ownKey()], fleetKeys: null };
   let store: FleetStore | null = null;
   const open = async (): Promise<FleetStore> => {
     const { store: address, timeout } = fleet;
@@ -30,7 +32,8 @@ export async function findKeys(options: LimpetOptions, log: Logger): Promise<Sta
   const now = () => unixSeconds(systemClock);
   try {
     const found = await findFleetKeys({ stateDir, hasKeys: keys.length > 0, open, ownSecret, ownKey, now, log });
-    return { tableSecret: found.secret, tokenKeys: () => keysOf(found) };
+    const fleetKeys = new FleetKeyHolder(found, stateDir, log);
+    return { tableSecret: found.secret, tokenKeys: () => keysOf(fleetKeys), fleetKeys };
   } finally {
     (store as FleetStore | null)?.close();
   }
@@ -49,6 +52,6 @@ export function keptSecret({ stateDir, fleet }: LimpetOptions): Buffer | null {
   return (fleet === null ? null : readFleetKeys(stateDir)?.secret) ?? keptKey(stateDir, 'table');
 }
 
-function keysOf({ ring }: FleetKeys): readonly Buffer[] {
+function keysOf({ ring }: Pick<FleetKeys, 'ring'>): readonly Buffer[] {
   return ring?.map(({ key }) => key) ?? [];
 }

@@ -11,7 +11,7 @@ export async function writeFleet(options: AskedOptions, json: boolean, around: A
   around.write(json ? `${JSON.stringify(fleet, null, 2)}\n` : inWords(fleet));
 }
 
-function inWords({ connected, reason, nodes, pools }: FleetView): string {
+function inWords({ connected, reason, unsent, nodes, pools }: FleetView): string {
   const head = ['node', 'id', 'state', 'version', 'clock', 'config', 'orders'];
   const rows = nodes.map((node) => [
     node.self ? `${node.name} (this one)` : node.name,
@@ -23,6 +23,7 @@ function inWords({ connected, reason, nodes, pools }: FleetView): string {
     node.pending === 0 ? 'done' : `${node.pending} pending`,
   ]);
   const lines = [
+    ...(unsent === 0 ? [] : [`${unsent} changes of servers are kept here until fleet.store answers`]),
     ...(connected ? [] : [`cut off: fleet.store does not answer (${reason ?? 'nothing was tried yet'})`]),
     ...nodes.flatMap(({ name, differs }) => (differs.length === 0 ? [] : [`${name} differs: ${differs.join(', ')}`])),
     ...nodes.flatMap(({ name, failure }) => (failure === null ? [] : [`${name}: ${failure}`])),

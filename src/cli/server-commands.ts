@@ -1,8 +1,8 @@
 /** `limpet drain`, `ready`, `down`, `servers`, `add` and `remove`: what is said and asked about servers of a running balancer. */
 import { findServer } from '../admin/find-server.ts';
-import type { DrainState, ServerView } from '../admin/schemas.ts';
+import type { DrainState, FleetView, ServerView } from '../admin/schemas.ts';
 import { UsageError } from '../errors.ts';
-import { AdminClient, type AdminSurroundings, type AskedOptions, serverPath } from './admin-client.ts';
+import { AdminClient, AdminRefusal, type AdminSurroundings, type AskedOptions, serverPath } from './admin-client.ts';
 import { inColumns } from './columns.ts';
 import type { ServerCommand } from './server-arguments.ts';
 import { nameOf, stateOf } from './server-words.ts';
@@ -61,6 +61,7 @@ async function drainServer(
   const name = nameOf(found);
   announceLoss(found, around);
   await balancer.send('PATCH', serverPath(found), { state: 'drain' });
+  await warnOfNodes(balancer, around);
   if (found.state === 'up') await warnOfLast(balancer, found, around);
   if (wait !== true) {
     around.write(`${name}: draining\n`);
@@ -72,6 +73,7 @@ async function drainServer(
   if (then === undefined) return isEmpty;
   if (!isEmpty) around.writeError(lossLine(findServer(await balancer.servers(), name), 'is lost now'));
   await balancer.send('PATCH', serverPath(found), { state: then });
+  await warnOfNodes(balancer, around);
   around.write(`${name}: ${then}\n`);
   return isEmpty;
 }
@@ -109,6 +111,7 @@ async function setServerState(
   const found = findServer(await balancer.servers(), wanted);
   if (state === 'down' && found.state !== 'down') around.writeError(lossLine(found, 'is lost'));
   await balancer.send('PATCH', serverPath(found), { state });
+  await warnOfNodes(balancer, around);
   if (state === 'down' && found.state === 'up') await warnOfLast(balancer, found, around);
   around.write(`${nameOf(found)}: ${state}\n`);
 }
@@ -133,6 +136,7 @@ async function addServer(
   }
   const name = wanted.slice(slash + 1);
   await balancer.send('POST', `/v1/servers/${encodeURIComponent(pool ?? '')}`, { name, address, weight, maxRequests });
+  await warnOfNodes(balancer, around);
   around.write(`${pool}/${name}: added\n`);
 }
 
@@ -141,6 +145,7 @@ async function removeServer(options: AskedOptions, wanted: string, around: Admin
   const found = findServer(await balancer.servers(), wanted);
   around.writeError(lossLine(found, 'is lost'));
   await balancer.send('DELETE', serverPath(found), undefined);
+  await warnOfNodes(balancer, around);
   around.write(`${nameOf(found)}: removed\n`);
 }
 
@@ -200,4 +205,22 @@ async function warnOfLast(balancer: AdminClient, { pool, name }: ServerView, aro
   if (servers.some((server) => server.pool === pool && server.state === 'up')) return;
   const undo = `limpet ready ${pool}/${name} takes it back`;
   around.writeError(`limpet: warning: ${pool}/${name} was the last usable server of pool ${pool}: ${undo}\n`);
+}
+
+/** Names the nodes of the fleet that have not done what was said: they had five seconds. */
+async function warnOfNodes(balancer: AdminClient, around: AdminSurroundings): Promise<void> {
+  const fleet = await balancer.get<FleetView>('/v1/fleet').catch((error: unknown) => {
+    // Without a fleet there is none; an older balancer has no such path.
+    if (error instanceof AdminRefusal && error.status === 404) return null;
+    throw error;
+  });
+  if (fleet === null) return;
+  if (fleet.unsent > 0) {
+    const why = fleet.reason ?? 'it is sent in a moment';
+    around.writeError(`limpet: warning: it holds on this node only until fleet.store answers (${why})\n`);
+  }
+  for (const { name, self, state, pending, failure } of fleet.nodes) {
+    if (self || state !== 'live' || pending === 0) continue;
+    around.writeError(`limpet: warning: node ${name} has not done it yet${failure === null ? '' : `: ${failure}`}\n`);
+  }
 }

@@ -22,6 +22,7 @@ export const stateFiles = [
   'store.key',
   'fleet.key',
   'node.id',
+  'orders.json',
   'sessions.table',
   'servers.json',
   'endings',

@@ -201,6 +201,13 @@ export class Fleet {
     });
   }
 
+  /** Another node of the fleet does not have it, or all have it again. */
+  setUnshared(server: Server, unshared: boolean, now: number): void {
+    this.change(server, now, (report) => {
+      report.unshared = unshared;
+    });
+  }
+
   /** Its agent has said something. */
   setAgent(server: Server, { agent, share, cap }: Pick<HealthReport, 'agent' | 'share' | 'cap'>, now: number): void {
     const { report } = server;

@@ -12,6 +12,8 @@ export interface HealthReport {
   maintenance: boolean;
   /** The server asks for its drain (`Limpet-Drain: 1`). Ends with the process that asked: when the server is found down. */
   asked: boolean;
+  /** Another node of the fleet does not have it: a session that begins there would bounce. */
+  unshared: boolean;
   /** What its agent says: see health/agent.ts. */
   agent: AgentWord;
   /** Share of its configured weight that its agent wants; 1: all. */
@@ -39,6 +41,7 @@ export function newHealthReport(): HealthReport {
     drained: false,
     maintenance: false,
     asked: false,
+    unshared: false,
     agent: 'ready',
     share: 1,
     cap: 0,
@@ -57,8 +60,8 @@ export function takesNewSessions({ state, weight }: { readonly state: ServerStat
 }
 
 /** Somebody has said so: it gets no new sessions. */
-export function isDrained({ drained, asked, agent, maintenance }: HealthReport): boolean {
-  return drained || asked || maintenance || agent !== 'ready';
+export function isDrained({ drained, asked, unshared, agent, maintenance }: HealthReport): boolean {
+  return drained || asked || unshared || maintenance || agent !== 'ready';
 }
 
 /** Somebody has said so: it gets nothing. */

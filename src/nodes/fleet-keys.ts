@@ -19,6 +19,32 @@ export interface FleetKeys {
   readonly ring: KeyRing | null;
 }
 
+/** The keys in use, which an operator may change while the balancer runs. */
+export class FleetKeyHolder {
+  readonly secret: Buffer;
+  private current: KeyRing | null;
+  private readonly stateDir: string;
+  private readonly log: { warn(message: string): void };
+
+  constructor(keys: FleetKeys, stateDir: string, log: { warn(message: string): void }) {
+    this.secret = keys.secret;
+    this.current = keys.ring;
+    this.stateDir = stateDir;
+    this.log = log;
+  }
+
+  /** null: the config has keys. */
+  get ring(): KeyRing | null {
+    return this.current;
+  }
+
+  /** The copy in the state folder has it, too. */
+  use(ring: KeyRing): void {
+    this.current = ring;
+    keepFleetKeys(this.stateDir, { secret: this.secret, ring }, this.log);
+  }
+}
+
 export interface FleetKeysDependencies {
   readonly stateDir: string;
   /** The config has token keys: those of the store are not asked for. */

@@ -5,9 +5,10 @@ const mostNodes = 256;
 
 export const nodeScripts = {
   /**
-   * KEYS: nodes, revision, digest of the own config. ARGV: id, report, milliseconds after which an entry is dropped, milliseconds for which
-   * a digest is kept, channel ('' nobody is to be woken).
-   * Returns the time, the revision, whether the digest is there, what this id told before, and all entries, id and value in turn.
+   * KEYS: nodes, revision, digest of the own config, secret. ARGV: id, report, milliseconds after which an entry is dropped, milliseconds for
+   * which a digest is kept, channel ('' nobody is to be woken), secret: put into a store that was emptied, before a new node puts another.
+   * Returns the time, the revision, whether the digest is there, what this id told before, whether the secret is ours, and all entries,
+   * id and value in turn.
    */
   beat: `
     local time = redis.call('TIME')
@@ -15,12 +16,14 @@ export const nodeScripts = {
     local before = redis.call('HGET', KEYS[1], ARGV[1]) or ''
     redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', now) .. ' ' .. ARGV[2])
     local kept = redis.call('PEXPIRE', KEYS[3], ARGV[4])
-    local reply = { string.format('%.0f', now), redis.call('GET', KEYS[2]) or '0', tostring(kept), before }
+    redis.call('SET', KEYS[4], ARGV[6], 'NX')
+    local isOurs = redis.call('GET', KEYS[4]) == ARGV[6] and '1' or '0'
+    local reply = { string.format('%.0f', now), redis.call('GET', KEYS[2]) or '0', tostring(kept), before, isOurs }
     local all = redis.call('HGETALL', KEYS[1])
     for i = 1, #all, 2 do
       local at = tonumber(string.match(all[i + 1], '^(%d+) '))
       if at == nil or now - at > tonumber(ARGV[3]) then redis.call('HDEL', KEYS[1], all[i])
-      elseif #reply < ${4 + 2 * mostNodes} and #all[i + 1] <= 65536 then
+      elseif #reply < ${5 + 2 * mostNodes} and #all[i + 1] <= 65536 then
         reply[#reply + 1] = all[i]
         reply[#reply + 1] = all[i + 1]
       end

@@ -22,6 +22,8 @@ export interface NodesDependencies {
   readonly id: string;
   readonly run: string;
   readonly name: string;
+  /** Of the fleet. */
+  readonly secret: Buffer;
   /** Milliseconds. */
   readonly lease: number;
   /** Of the balancers' clocks, ms: beyond half of it a difference is told. */
@@ -86,6 +88,8 @@ export class Nodes {
   private storeTime = 0;
   private storeRevision = 0;
   private failures = 0;
+  /** Ours, monotonic. */
+  private answeredAt = 0;
   private isAway = false;
   private lastFailure = '';
   private beats = 0;
@@ -96,6 +100,7 @@ export class Nodes {
   private sentRevision = -1;
   private sentDraining = '';
   private readonly told = new Set<string>();
+  private readonly secretText: string;
   private running: Promise<void> | null = null;
   private isDue = false;
   private isStopped = false;
@@ -104,13 +109,13 @@ export class Nodes {
 
   constructor(deps: NodesDependencies) {
     this.deps = deps;
+    this.secretText = deps.secret.toString('hex');
   }
 
   /** Resolves after the first beat, or when it has failed: then the balancer begins with what it has. */
   async start(): Promise<void> {
     const { store, log } = this.deps;
     await store.listen(wakeChannel, () => this.wake());
-    await store.ready().catch(() => undefined);
     await this.beat();
     const names = this.live.filter(({ isOwn }) => !isOwn).map(({ report }) => report.name);
     const others = names.length === 0 ? 'no other node is there' : `with ${names.join(', ')}`;
@@ -122,6 +127,7 @@ export class Nodes {
     this.isStopped = true;
     this.cancelTimer();
     await this.running;
+    for (const resolve of this.waiting) resolve();
     const { store, id, run } = this.deps;
     if (this.failures === 0)
       await store.run(nodeScripts.leave, [storeNames.nodes], [id, run, wakeChannel]).catch(() => []);
@@ -163,16 +169,10 @@ export class Nodes {
     if (this.running === null && !this.isStopped) void this.beat();
   }
 
-  /** Resolves after the next beat that begins from now on, failed or not. */
-  nextBeat(): Promise<void> {
+  /** Resolves when the next beat is over, failed or not. */
+  beatEnd(): Promise<void> {
     if (this.isStopped) return Promise.resolve();
-    return new Promise((resolve) => {
-      const isRunning = this.running !== null;
-      // The one under way may have sent its report already.
-      if (isRunning) this.waiting.push(() => void this.waiting.push(resolve));
-      else this.waiting.push(resolve);
-      this.wake();
-    });
+    return new Promise((resolve) => this.waiting.push(resolve));
   }
 
   private beat(): Promise<void> {
@@ -182,10 +182,7 @@ export class Nodes {
       const waiting = this.waiting;
       this.waiting = [];
       for (const resolve of waiting) resolve();
-      if (this.isStopped) {
-        for (const resolve of this.waiting) resolve();
-        return;
-      }
+      if (this.isStopped) return;
       const { lease, timers } = this.deps;
       this.cancelTimer = timers.after(this.isDue ? 0 : Math.min(usualPause, lease / 4), () => void this.beat());
     });
@@ -214,10 +211,17 @@ export class Nodes {
     const report: NodeReport = { ...own, id, run, name, clock: Math.round(clock.wall()), config: hash };
     const draining = JSON.stringify(Object.entries(own.draining).map(([server, { isSafe }]) => [server, isSafe]));
     const isNew = hash !== this.sentHash || own.revision !== this.sentRevision || draining !== this.sentDraining;
-    const names = [storeNames.nodes, storeNames.revision, digestName(hash)];
-    const words = [id, JSON.stringify(report), keptLeases * lease, digestTtl, isNew ? wakeChannel : ''];
+    const names = [storeNames.nodes, storeNames.revision, digestName(hash), storeNames.secret];
+    const words = [
+      id,
+      JSON.stringify(report),
+      keptLeases * lease,
+      digestTtl,
+      isNew ? wakeChannel : '',
+      this.secretText,
+    ];
     const reply = await store.run(nodeScripts.beat, names, words);
-    const [time = '', revision = '', isKept = '', before = '', ...entries] = reply;
+    const [time = '', revision = '', isKept = '', before = '', isOurs = '', ...entries] = reply;
     if (!/^\d{1,16}$/.test(time) || !/^\d{1,15}$/.test(revision)) {
       throw new Error(`found "${time.slice(0, 20)}" and "${revision.slice(0, 20)}", expected its time and a revision`);
     }
@@ -227,6 +231,7 @@ export class Nodes {
     this.sentDraining = draining;
     this.sentHash = isKept === '1' ? hash : '';
     this.checkId(before);
+    this.checkSecret(isOurs === '1');
     await this.read(entries);
     this.beats++;
   }
@@ -256,6 +261,16 @@ export class Nodes {
       former.name,
       `the node "${former.name}" has the same id (${this.deps.id}) as this one: its state folder is a copy. Remove node.id of one of them, and start it again`,
     );
+  }
+
+  /** Another fleet uses the store, or somebody has emptied it and another node came first. */
+  private checkSecret(isOurs: boolean): void {
+    if (isOurs) this.told.delete('secret');
+    else if (!this.told.has('secret')) {
+      this.told.add('secret');
+      const then = 'this node and the others know sessions by different names. Restart it, or name the right store';
+      this.deps.log.error(`fleet: fleet.store has another secret than this node: ${then}`);
+    }
   }
 
   private async read(entries: readonly string[]): Promise<void> {
@@ -403,6 +418,7 @@ export class Nodes {
 
   private answered(): void {
     this.failures = 0;
+    this.answeredAt = this.deps.clock.monotonic();
     if (!this.isAway) return;
     this.isAway = false;
     this.deps.log.info('fleet: fleet.store answers again');
@@ -426,7 +442,8 @@ export class Nodes {
   private isLive(seen: Seen): boolean {
     const { lease, clock } = this.deps;
     if (seen === this.own || this.storeTime - seen.at <= lease) return true;
-    return clock.monotonic() - seen.seen <= lease;
+    // While this node is cut off it knows nothing of the others: they are as they were.
+    return (this.isAway ? this.answeredAt : clock.monotonic()) - seen.seen <= lease;
   }
 }
 

@@ -50,6 +50,8 @@ export interface ConfigRolloutDependencies {
   /** For the tokens when the config names no keys: the first one signs, all of them verify. */
   readonly tokenKeys: () => readonly Buffer[];
   readonly tableSecret: Buffer;
+  /** What a worker gets: with its share of what all nodes of a fleet may have together. */
+  readonly shareLimits: (options: LimpetOptions) => LimpetOptions;
   readonly net: Net;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -133,6 +135,16 @@ export class ConfigRollout {
     return this.inTurn(() => this.replace(this.configured, this.material));
   }
 
+  /** The generated keys are other ones. Rejects when that cannot be. */
+  rekey(): Promise<void> {
+    return this.inTurn(() => this.replace(this.given, this.material));
+  }
+
+  /** The config has token keys: generated ones are not used. */
+  get hasOwnKeys(): boolean {
+    return this.given.keys.length > 0;
+  }
+
   /** Files of certificates may have changed: the workers get what can be used, and keep what they have otherwise. */
   renewCertificates(): Promise<void> {
     const { certificates, workers } = this.deps;
@@ -178,7 +190,7 @@ export class ConfigRollout {
       return this.ports[i] || address.port;
     });
     return {
-      options,
+      options: this.deps.shareLimits(options),
       numbers: this.assigned,
       material: this.material,
       ports,

@@ -164,6 +164,16 @@ export class HealthMonitor {
     return true;
   }
 
+  /** A server that another node of the fleet does not have gets no new sessions. Nothing happens when that is known. */
+  setUnshared(pool: string, name: string, unshared: boolean, reason: string): void {
+    const watched = this.pools.get(pool);
+    const server = watched?.fleet.called(name);
+    if (watched === undefined || server === undefined || server.report.unshared === unshared) return;
+    watched.fleet.setUnshared(server, unshared, this.deps.clock.now());
+    watched.healthLog.changed(server, reason);
+    this.deps.publish(pool, watched.fleet.namedReports);
+  }
+
   /** The servers of a pool with their state, for reading; empty: there is no such pool. */
   serversOf(pool: string): readonly Server[] {
     return this.pools.get(pool)?.fleet.servers ?? [];

@@ -24,6 +24,15 @@ export function readKeptChanges(file: string): KeptChanges {
   );
 }
 
+/** What is no change of a server is left out: whoever can write to the store may have written anything. */
+export function changesFrom(orders: ReadonlyMap<string, string>): KeptChanges {
+  const entries = [...orders].flatMap(([name, text]) => {
+    const change = parse(text);
+    return isMap(change) && isChange(change) ? [[name, change as KeptChange] as const] : [];
+  });
+  return new KeptChanges(new Map(entries));
+}
+
 /** Writes the whole file or nothing. Throws UsageError when it cannot be written. */
 export function writeKeptChanges(file: string, { byServer }: KeptChanges): void {
   const draft = `${file}.${process.pid}`;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { readConfig } from '../config/read.ts';
 import { KeptChanges } from './kept-changes.ts';
-import { readKeptChanges, writeKeptChanges } from './kept-changes-file.ts';
+import { changesFrom, readKeptChanges, writeKeptChanges } from './kept-changes-file.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'limpet-kept-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -92,4 +92,15 @@ test.each(['', '[]', '{"shop/a":1}', '{"shop/a":{"state":"up"}}', '{"shop/a":{"w
 test('a file that cannot be written is named', () => {
   const write = () => writeKeptChanges(join(folder, 'damaged.json', 'x'), KeptChanges.none);
   expect(write).toThrow(/cannot be written to .*: E(NOTDIR|EXIST)/);
+});
+
+test('what other nodes say is taken as far as it is changes of servers', () => {
+  const orders = new Map([
+    ['shop/a', '{"state":"drain"}'],
+    ['shop/b', '{"weight":{"value":2,"over":1}}'],
+    ['shop/c', '{"state":"asleep"}'],
+    ['shop/d', 'no JSON'],
+    ['shop/e', '{"removed":{"kind":"tcp"}}'],
+  ]);
+  expect([...changesFrom(orders).byServer.keys()]).toEqual(['shop/a', 'shop/b']);
 });

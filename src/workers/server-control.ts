@@ -3,6 +3,7 @@
  * counts are words of shared memory, so that nothing here reads the session table but the last look of a drain.
  */
 
+import { isDeepStrictEqual } from 'node:util';
 import type { AddedServer, DrainState, ServerView } from '../admin/schemas.ts';
 import { parseServer, serverForm } from '../config/address.ts';
 import { defaults } from '../config/defaults.ts';
@@ -17,7 +18,7 @@ import type { SessionTable } from '../table/table.ts';
 import type { Clock, Timers } from '../time/clock.ts';
 import { DrainWait } from './drain-wait.ts';
 import type { HealthMonitor } from './health-monitor.ts';
-import { KeptChanges, type ServerEdit } from './kept-changes.ts';
+import { type KeptChange, KeptChanges, type ServerEdit } from './kept-changes.ts';
 import { readKeptChanges, writeKeptChanges } from './kept-changes-file.ts';
 
 export interface ServerControlDependencies {
@@ -35,6 +36,10 @@ export interface ServerControlDependencies {
   readonly table: Pick<SessionTable, 'count' | 'countCopied'>;
   /** Reads the whole table: live sessions by slot. */
   readonly census: () => Promise<ReadonlyMap<number, Count>>;
+  /** What other nodes of the fleet have left on a drained server. */
+  readonly elsewhere: (pool: string, server: string) => DrainCounts;
+  /** These servers were changed here: resolves when the other nodes of the fleet have done it, too, or have had the time to. */
+  readonly onSaid: (servers: readonly string[]) => Promise<void>;
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly timers: Timers;
   readonly log: { warn(message: string): void };
@@ -49,7 +54,11 @@ export class ServerControl {
   private readonly deps: ServerControlDependencies;
   private kept = KeptChanges.none;
   private last: Promise<unknown> = Promise.resolve();
-  private censusAt = Number.NEGATIVE_INFINITY;
+  /** For what other nodes are told: the servers of which it has found nothing. */
+  private lastCensus: { readonly at: number; readonly safe: ReadonlySet<string> } = {
+    at: Number.NEGATIVE_INFINITY,
+    safe: new Set(),
+  };
 
   constructor(deps: ServerControlDependencies) {
     this.deps = deps;
@@ -77,9 +86,42 @@ export class ServerControl {
     }
   }
 
-  /** A config was put in force, with these servers: what does not hold any more under it is forgotten. */
-  settle(pools: LimpetOptions['pools']): void {
+  /**
+   * A config was put in force, with these servers: what does not hold any more under it is forgotten. Returns the servers of which
+   * nothing is kept any more, as `pool/server`.
+   */
+  settle(pools: LimpetOptions['pools']): readonly string[] {
+    const before = this.kept;
     this.keep(this.kept.settled(pools));
+    return [...before.byServer.keys()].filter((name) => !this.kept.byServer.has(name));
+  }
+
+  /** At the start, before the config is prepared: this holds in place of what this node has kept. */
+  take(changes: KeptChanges): void {
+    this.keep(changes);
+  }
+
+  /** Other nodes of the fleet have said this: it holds in place of what was kept. Rejects when the servers cannot be so. */
+  adopt(changes: KeptChanges): Promise<void> {
+    return this.inTurn(async () => {
+      const { options, monitor, sync } = this.deps;
+      const before = this.kept;
+      if (changes.equals(before)) return;
+      const names = new Set([...before.byServer.keys(), ...changes.byServer.keys()]);
+      const isStateOnly = [...names].every((name) =>
+        differInState(before.byServer.get(name), changes.byServer.get(name)),
+      );
+      if (isStateOnly) this.keep(changes);
+      else await this.apply(changes);
+      for (const { name: pool, servers } of options().pools) {
+        for (const { name } of servers) {
+          const state = changes.stateOf(pool, name);
+          if (state !== before.stateOf(pool, name))
+            monitor.setState(pool, name, state, 'by an operator at another node');
+        }
+      }
+      await sync();
+    });
   }
 
   list(): Promise<readonly ServerView[]> {
@@ -96,7 +138,7 @@ export class ServerControl {
   async change(pool: string, server: string, edit: ServerEdit): Promise<'done' | 'no-such-server'> {
     checkRange('weight', edit.weight, largestWeight);
     checkRange('maxRequests', edit.maxRequests, largestCap);
-    return this.inTurn(async () => {
+    return this.said(pool, server, async () => {
       const { monitor, sync } = this.deps;
       const found = this.find(pool, server);
       if (found === undefined) return 'no-such-server';
@@ -130,7 +172,7 @@ export class ServerControl {
       maxRequests: maxRequests ?? defaults.server.maxRequests,
       resolve: 'any',
     };
-    return this.inTurn(async () => {
+    return this.said(pool, name, async () => {
       if (!this.deps.options().pools.some((one) => one.name === pool)) return 'no-such-pool';
       if (this.find(pool, name) !== undefined) return 'exists';
       await this.apply(this.kept.add(pool, server));
@@ -140,7 +182,7 @@ export class ServerControl {
 
   /** Exchanges that run there finish. Its sessions go the way of those whose owner has failed; drain it first. */
   remove(pool: string, server: string): Promise<'done' | 'no-such-server' | 'last-server'> {
-    return this.inTurn(async () => {
+    return this.said(pool, server, async () => {
       const found = this.find(pool, server);
       if (found === undefined) return 'no-such-server';
       const { pools } = this.deps.options();
@@ -159,8 +201,11 @@ export class ServerControl {
     pollMs?: number,
   ): Promise<DrainState | 'no-such-server'> {
     const { census, timers } = this.deps;
-    const now = () => this.drainStateOf(pool, server);
-    const isSafe = async () => this.isSafe(pool, server, await census());
+    const now = () => this.drainStateAnywhere(pool, server);
+    const isSafe = async () => {
+      const isSafeHere = this.isSafe(pool, server, await census());
+      return isSafeHere && this.deps.elsewhere(pool, server).isSafe;
+    };
     const wait = new DrainWait({ timers, now, isSafe, ...(pollMs !== undefined && { pollMs }) });
     return await wait.wait(waitMs, signal);
   }
@@ -180,15 +225,37 @@ export class ServerControl {
     }
     // The counts have sessions that have expired; a census, which reads the whole table, does not. Once in a while.
     const isDue = Object.values(counts).some(({ isSafe, inflight }) => !isSafe && inflight === 0);
-    if (!isDue || clock.monotonic() - this.censusAt < censusPauseMs) return counts;
-    const table = await census();
-    this.censusAt = clock.monotonic();
-    for (const [pool, name] of drained) {
-      const found = counts[serverName(pool, name)];
-      if (found === undefined || found.isSafe || !this.isSafe(pool, name, table)) continue;
-      counts[serverName(pool, name)] = { ...found, uncopied: 0, isSafe: true };
+    if (isDue && clock.monotonic() - this.lastCensus.at >= censusPauseMs) {
+      const table = await census();
+      const found = drained.filter(([pool, name]) => this.isSafe(pool, name, table));
+      this.lastCensus = { at: clock.monotonic(), safe: new Set(found.map(([pool, name]) => serverName(pool, name))) };
+    }
+    // One that was used again in between is looked at anew.
+    const safe = new Set([...this.lastCensus.safe].filter((name) => counts[name] !== undefined));
+    this.lastCensus = { ...this.lastCensus, safe };
+    for (const [name, found] of Object.entries(counts)) {
+      if (found.inflight > 0 || !safe.has(name)) continue;
+      counts[name] = { ...found, uncopied: 0, isSafe: true };
     }
     return counts;
+  }
+
+  /** The same with what the other nodes of the fleet have there. */
+  private drainStateAnywhere(pool: string, server: string): DrainState | 'no-such-server' {
+    const state = this.drainStateOf(pool, server);
+    if (state === 'no-such-server') return state;
+    const { isSafe, ...counts } = this.deps.elsewhere(pool, server);
+    const { inflight, streams, tunnels, uncopied } = state.waitingFor;
+    return {
+      ...state,
+      drained: state.drained && isSafe,
+      waitingFor: {
+        inflight: inflight + counts.inflight,
+        streams: streams + counts.streams,
+        tunnels: tunnels + counts.tunnels,
+        uncopied: uncopied + counts.uncopied,
+      },
+    };
   }
 
   /** By the counts, which may be a little too high: that of the table has expired sessions that are not swept yet. */
@@ -277,6 +344,13 @@ export class ServerControl {
     this.orWarn(() => writeKeptChanges(this.deps.file, this.kept));
   }
 
+  /** What has been done here is done by the other nodes of a fleet before it is answered. */
+  private async said<Result>(pool: string, server: string, change: () => Promise<Result>): Promise<Result> {
+    const result = await this.inTurn(change);
+    if (result === 'done') await this.deps.onSaid([serverName(pool, server)]);
+    return result;
+  }
+
   private inTurn<Result>(change: () => Promise<Result>): Promise<Result> {
     const done = this.last.then(change);
     this.last = done.catch(() => undefined);
@@ -291,6 +365,11 @@ export class ServerControl {
       this.deps.log.warn(error.message);
     }
   }
+}
+
+/** What differs is what an operator says of it, and no number and no address: the config need not be put in force again. */
+function differInState(a: KeptChange = {}, b: KeptChange = {}): boolean {
+  return isDeepStrictEqual({ ...a, state: undefined }, { ...b, state: undefined });
 }
 
 function checkRange(field: string, value: number | undefined, largest: number): void {

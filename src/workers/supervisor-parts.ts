@@ -11,6 +11,7 @@ import { EventBus } from '../events/bus.ts';
 import type { WriteLines } from '../metrics/access-log.ts';
 import { counter } from '../metrics/counters.ts';
 import type { Address, Net } from '../net/socket.ts';
+import type { FleetKeyHolder } from '../nodes/fleet-keys.ts';
 import { ProbeVerdict } from '../shared/probe-verdict.ts';
 import { poolName } from '../shared/slots.ts';
 import type { InjectedFault } from '../store/injected-fault.ts';
@@ -59,6 +60,8 @@ export interface SupervisorDependencies {
   readonly writeAccess: WriteLines;
   /** For the tokens when the config names no keys: the first one signs, all of them verify. */
   readonly tokenKeys: () => readonly Buffer[];
+  /** The keys of the fleet. Left out: there is none. */
+  readonly fleetKeys?: FleetKeyHolder | null;
   /** Key of the hashes under which the session table and its file know sessions. */
   readonly tableSecret: Buffer;
   /** File of the session table. */
@@ -196,9 +199,10 @@ export function createParts(
     fleetOwners: hooks.fleetOwners,
     changes: () => servers.changes,
     settleChanges: (pools) => {
-      servers.settle(pools);
+      fleetNodes.dropped(servers.settle(pools));
       fleetNodes.changed();
     },
+    shareLimits: (given) => fleetNodes.shareLimits(given),
     tokenKeys: deps.tokenKeys,
     tableSecret,
     net,
@@ -277,6 +281,8 @@ export function createParts(
     load,
     table,
     census: () => census(table, unixSeconds(clock)),
+    elsewhere: (pool, server) => fleetNodes.drainElsewhere(pool, server),
+    onSaid: (changed) => fleetNodes.said(changed),
     clock,
     timers,
     log,
@@ -318,10 +324,12 @@ export function createParts(
   const fleetNodes: FleetNodes = new FleetNodes({
     options: () => rollout.options,
     numbers: () => rollout.numbers,
-    secret: tableSecret,
+    keys: deps.fleetKeys ?? null,
     table,
     rates,
-    drainCounts: () => servers.drainCounts(),
+    servers,
+    monitor,
+    rollout,
     runtime: net.runtime,
     events,
     clock,

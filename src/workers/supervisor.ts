@@ -59,6 +59,7 @@ export class Supervisor {
     const { rollout, state, tableSaver, timekeeper, monitor, servers, descriptorRoom, workers, hangs } = this.parts;
     const { admin, limits, fleetNodes } = this.parts;
     servers.read();
+    await fleetNodes.open();
     this.parts.emptyWatch.start();
     await rollout.prepare();
     state.randomizeTurns(rollout.numbers, this.deps.random ?? Math.random);
