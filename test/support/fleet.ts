@@ -120,7 +120,7 @@ export class TestFleet implements AsyncDisposable {
   }
 
   /** The config of a node, with these servers. */
-  config(store: string, names: readonly string[] = [...this.listed]): Record<string, unknown> {
+  config(node: FleetNode, names: readonly string[] = [...this.listed]): Record<string, unknown> {
     const { kinds, pool, affinity, fleet, config } = this.setup;
     const servers = names.map((name) => ({ name, address: this.server(name).address }));
     const hasCopies = kinds.includes('library');
@@ -134,7 +134,7 @@ export class TestFleet implements AsyncDisposable {
       routes: kinds.map((kind) => ({ match: { path: `/${kind}/` }, pool: kind })),
       ...(hasCopies && { sessions: {} }),
       keys,
-      fleet: { store, ...fleet },
+      fleet: { store: node.store, name: node.name, ...fleet },
       ...config,
     };
   }
@@ -195,7 +195,7 @@ export class FleetNode implements AsyncDisposable {
       LIMPET_TEST_CLOCK: clock,
       ...fleet.setup.env,
     };
-    this.limpet = await startLimpet(fleet.runtime, { config: fleet.config(this.store), env });
+    this.limpet = await startLimpet(fleet.runtime, { config: fleet.config(this), env });
   }
 
   /** Ends it, as a crash does unless told otherwise. */
@@ -212,7 +212,7 @@ export class FleetNode implements AsyncDisposable {
   }
 
   async reload(names: readonly string[]): Promise<void> {
-    await this.process.reload(this.fleet.config(this.store, names));
+    await this.process.reload(this.fleet.config(this, names));
   }
 
   counters(): Promise<Record<string, number>> {
