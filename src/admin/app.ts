@@ -8,6 +8,7 @@ import { addConfig } from './routes/config.ts';
 import { addEvents } from './routes/events.ts';
 import { addExplain } from './routes/explain.ts';
 import { addFleet } from './routes/fleet.ts';
+import { addKeys } from './routes/keys.ts';
 import { addMetrics } from './routes/metrics.ts';
 import { addPools } from './routes/pools.ts';
 import { addProbes } from './routes/probes.ts';
@@ -30,6 +31,7 @@ export function createApp(deps: AdminDependencies): OpenAPIHono {
   addMetrics(app, deps);
   addStatus(app, deps);
   addFleet(app, deps);
+  addKeys(app, deps);
   addPools(app, deps);
   addServers(app, deps);
   addSessions(app, deps);

@@ -10,6 +10,7 @@ import type {
   FleetView,
   FoundSession,
   Health,
+  KeyList,
   PoolView,
   Reload,
   ServerChange,
@@ -31,6 +32,7 @@ export interface AdminDependencies {
   readonly config: () => ConfigView;
   /** null: the config has no fleet. */
   readonly fleet: () => FleetView | null;
+  readonly keys: KeyControl;
   readonly servers: ServerControl;
   readonly sessions: SessionControl;
   readonly events: AdminEvents;
@@ -39,6 +41,13 @@ export interface AdminDependencies {
   readonly explain: (request: ExplainRequest) => Promise<Record<string, unknown>>;
   /** null: the config did not come from a file. */
   readonly configFile: ConfigFile | null;
+}
+
+/** The token keys. What cannot be done is thrown as a UsageError. */
+export interface KeyControl {
+  list(): KeyList;
+  rotate(): Promise<KeyList>;
+  retire(): Promise<KeyList>;
 }
 
 export interface AdminEvent {

@@ -214,6 +214,21 @@ export const FleetSchema = z
   })
   .openapi('Fleet');
 
+export const KeyListSchema = z
+  .object({
+    source: z.enum(['config', 'fleet', 'state']).openapi({
+      description: 'fleet: its store has them. state: the state folder has the only one.',
+    }),
+    keys: z.array(
+      z.object({
+        name: z.string().openapi({ example: '0f1e2d3c', description: 'It tells nothing of the key.' }),
+        use: z.enum(['signs', 'verifies']),
+        made: time.nullable(),
+      }),
+    ),
+  })
+  .openapi('KeyList');
+
 export const ConfigSchema = z
   .object({
     file: z.string().nullable(),
@@ -408,6 +423,7 @@ export type PoolView = z.infer<typeof PoolSchema>;
 export type WorkerView = z.infer<typeof WorkerSchema>;
 export type Status = z.infer<typeof StatusSchema>;
 export type Health = z.infer<typeof HealthSchema>;
+export type KeyList = z.infer<typeof KeyListSchema>;
 export type FleetView = z.infer<typeof FleetSchema>;
 export type ConfigView = z.infer<typeof ConfigSchema>;
 export type SessionPage = z.infer<typeof SessionPageSchema>;

@@ -1,6 +1,7 @@
 /** The commands that ask or change a running balancer: what was asked for, as a value. */
 import type { Command } from 'commander';
 import { type AskedBalancer, type AskedFlags, askedBy } from './asked-balancer.ts';
+import type { KeysCommand } from './keys.ts';
 import { Mistake } from './mistake.ts';
 import { addServerCommands, type ServerCommand } from './server-arguments.ts';
 import type { SessionsCommand } from './sessions.ts';
@@ -12,6 +13,7 @@ export type AdminCommand = AskedBalancer &
     | { readonly kind: 'sessions'; readonly json: boolean }
     | { readonly kind: 'session'; readonly command: SessionsCommand }
     | { readonly kind: 'fleet'; readonly json: boolean }
+    | { readonly kind: 'keys'; readonly command: KeysCommand }
     | { readonly kind: 'top' }
     | { readonly kind: 'reload'; readonly dryRun: boolean }
     | { readonly kind: 'events'; readonly json: boolean; readonly since: number | undefined }
@@ -48,6 +50,7 @@ export function addAdmin(program: Command, found: (command: AdminCommand) => voi
   command('fleet', 'tell of each node of the fleet whether it is there, and what is not the same on it')
     .option('--json', 'as JSON')
     .action(({ json, ...asked }: Common) => found({ ...askedBy(asked), kind: 'fleet', json: json === true }));
+  addKeys(command('keys', 'tell which token keys there are, without telling them'), command, found);
   command('top', 'show servers and sessions live in the terminal, with keys to drain and to make ready').action(
     (asked: Common) => found({ ...askedBy(asked), kind: 'top' }),
   );
@@ -55,6 +58,20 @@ export function addAdmin(program: Command, found: (command: AdminCommand) => voi
     command('sessions', 'tell of each server its sessions, how many have a copy, and what runs there'),
     command,
     found,
+  );
+}
+
+function addKeys(keys: Command, command: MakeCommand, found: (command: AdminCommand) => void): void {
+  const add = (to: Command, what: KeysCommand['what']): void => {
+    to.option('--json', 'as JSON').action(({ json, ...asked }: Common) =>
+      found({ ...askedBy(asked), kind: 'keys', command: { what, json: json === true } }),
+    );
+  };
+  add(keys.enablePositionalOptions().helpCommand(false), 'list');
+  add(command('rotate', 'sign with a new key, at all nodes of the fleet; the others verify still', keys), 'rotate');
+  add(
+    command('retire', 'keep no key but the one that signs: what others have signed is not valid any more', keys),
+    'retire',
   );
 }
 

@@ -97,6 +97,7 @@ Examples:
   limpet sessions find --cookie shop=X    where this one lives, and why; list, move, end
   limpet reload --dry-run                 what a reload of its config file would change; limpet events tells what happens
   limpet fleet                            the balancers beside this one, and what differs on them
+  limpet keys rotate                      sign cookies with a new key, at all balancers of the fleet
   limpet top                              servers and sessions live, with keys to drain and to make ready
   limpet import nginx.conf -o limpet.yaml
                                           takes over nginx, HAProxy, Ingress and Gateway API

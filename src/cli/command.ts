@@ -67,6 +67,7 @@ export async function execute(args: readonly string[], around: Surroundings): Pr
     case 'session':
     case 'top':
     case 'fleet':
+    case 'keys':
     case 'reload':
     case 'events':
       return queryBalancer(command, around);
@@ -184,6 +185,11 @@ async function sendToBalancer(command: AdminCommand, options: AskedOptions, arou
     const { followEvents, reloadConfig } = await import('./live.ts');
     if (command.kind === 'reload') await reloadConfig(command.dryRun, options, around);
     else await followEvents(command.since, command.json, options, around);
+    return exitCodes.ok;
+  }
+  if (command.kind === 'keys') {
+    const { runKeys } = await import('./keys.ts');
+    await runKeys(command.command, options, around);
     return exitCodes.ok;
   }
   if (command.kind === 'fleet') {

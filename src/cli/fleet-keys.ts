@@ -2,7 +2,7 @@
 import type { LimpetOptions } from '../config/options.ts';
 import { FleetKeyHolder, type FleetKeys, findFleetKeys, readFleetKeys } from '../nodes/fleet-keys.ts';
 import { FleetStore } from '../nodes/fleet-store.ts';
-import { systemClock, systemTimers, unixSeconds } from '../time/clock.ts';
+import { systemClock, systemTimers } from '../time/clock.ts';
 import type { Logger } from './log.ts';
 import { keptKey, stateKey } from './state-key.ts';
 
@@ -29,7 +29,7 @@ export async function findKeys(options: LimpetOptions, log: Logger): Promise<Sta
     await store.ready();
     return store;
   };
-  const now = () => unixSeconds(systemClock);
+  const now = () => Math.round(systemClock.now());
   try {
     const found = await findFleetKeys({ stateDir, hasKeys: keys.length > 0, open, ownSecret, ownKey, now, log });
     const fleetKeys = new FleetKeyHolder(found, stateDir, log);

@@ -54,7 +54,7 @@ export interface FleetKeysDependencies {
   /** The secret and the token key of a balancer that was alone so far: made when there is none. */
   readonly ownSecret: () => Buffer;
   readonly ownKey: () => Buffer;
-  /** Unix seconds. */
+  /** Unix ms. */
   readonly now: () => number;
   readonly log: { info(message: string): void; warn(message: string): void };
 }

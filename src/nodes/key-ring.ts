@@ -1,14 +1,14 @@
 /**
  * The ring of token keys as it stands in the store and in the copy of each node. The first key signs, all of them verify:
  *
- *      {"keys":[{"key":"<hex digits>","made":<Unix seconds>}, ...]}
+ *      {"keys":[{"key":"<hex digits>","made":<Unix ms>}, ...]}
  */
 import { createHmac } from 'node:crypto';
 
 export interface RingKey {
   /** At least 32 bytes. */
   readonly key: Buffer;
-  /** When it was made, Unix seconds. */
+  /** When it was made, Unix ms. */
   readonly made: number;
 }
 

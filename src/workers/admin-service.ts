@@ -9,12 +9,14 @@ import { listenError } from '../net/listen-error.ts';
 import type { Address } from '../net/socket.ts';
 import type { CertificatePair } from '../net/tls.ts';
 import { AdminViews, type AdminViewsDependencies } from './admin-views.ts';
+import type { KeyControl } from './key-control.ts';
 import type { ServerControl } from './server-control.ts';
 import type { SessionControl } from './session-control.ts';
 import { stateSocket } from './state-socket.ts';
 
 export interface AdminServiceDependencies extends AdminViewsDependencies {
   readonly servers: ServerControl;
+  readonly keys: KeyControl;
   /** For an Accept header. */
   readonly metrics: (accept: string) => Promise<Exposition>;
   readonly config: AdminDependencies['configFile'];
@@ -79,12 +81,13 @@ export class AdminService {
 
   private get api(): AdminDependencies {
     const { views } = this;
-    const { servers, metrics, sessions, events, timers, explain, config: configFile } = this.deps;
+    const { servers, keys, metrics, sessions, events, timers, explain, config: configFile } = this.deps;
     return {
       status: () => views.status(),
       metrics,
       pools: () => views.pools(),
       servers,
+      keys,
       sessions,
       events,
       timers,

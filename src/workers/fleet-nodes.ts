@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import packageJson from '../../package.json' with { type: 'json' };
 import type { FleetView } from '../admin/schemas.ts';
 import type { LimpetOptions } from '../config/options.ts';
+import { UsageError } from '../errors.ts';
 import type { EventPublisher } from '../events/bus.ts';
 import type { FleetFigures } from '../metrics/fleet-families.ts';
 import type { FleetKeyHolder } from '../nodes/fleet-keys.ts';
@@ -54,6 +55,9 @@ interface Parts {
 
 /** Longest wait (ms) until the other nodes have done what was said here; a command gives up after 10 s. */
 const longestWaitMs = 5000;
+
+/** The same for each of the two steps of a rotation of keys. */
+const ringWaitMs = 4000;
 
 const nothingLeft: DrainCounts = { inflight: 0, streams: 0, tunnels: 0, uncopied: 0, isSafe: true };
 
@@ -153,6 +157,22 @@ export class FleetNodes {
     await this.send(parts);
   }
 
+  /**
+   * Another ring for all nodes. `pending`: the nodes that do not have it after a while. overtaken: another node was faster. Rejects with
+   * UsageError when the store does not answer.
+   */
+  async changeRing(before: KeyRing, ring: KeyRing): Promise<'overtaken' | { readonly pending: readonly string[] }> {
+    const { parts } = this;
+    if (parts === null) return { pending: [] };
+    try {
+      if (ring !== before && !(await parts.orders.changeRing(before, ring))) return 'overtaken';
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new UsageError(`fleet.store does not answer (${reason}): the keys stay as they are`);
+    }
+    return { pending: await this.waitForAll(parts, ringWaitMs) };
+  }
+
   /** What the other nodes have left on a drained server. One that does not drain it may still begin sessions there. */
   drainElsewhere(pool: string, server: string): DrainCounts {
     const { parts } = this;
@@ -237,7 +257,7 @@ export class FleetNodes {
 
   /** Sends what is unsent, and waits for the others. A store that is away is a warning: it is sent when it is back. */
   private async send({ nodes, orders }: Parts): Promise<void> {
-    const { clock, timers, log } = this.deps;
+    const { log } = this.deps;
     try {
       await orders.sync(nodes.revision);
     } catch (error) {
@@ -245,11 +265,21 @@ export class FleetNodes {
       log.warn(`fleet: what was said here holds on this node only until fleet.store answers (${reason})`);
       return;
     }
-    nodes.wake();
-    const end = clock.monotonic() + longestWaitMs;
+    await this.waitForAll({ nodes, orders }, longestWaitMs);
+  }
+
+  /** The names of the live nodes that have not carried out what this one has, after `limitMs` at the latest. */
+  private async waitForAll({ nodes, orders }: Parts, limitMs: number): Promise<string[]> {
+    const { clock, timers } = this.deps;
     const wanted = orders.revision;
-    const isDone = (): boolean => nodes.live.every(({ isOwn, report }) => isOwn || report.revision >= wanted);
-    while (!isDone() && clock.monotonic() < end) await within(timers, end - clock.monotonic(), nodes.beatEnd());
+    const end = clock.monotonic() + limitMs;
+    const pending = (): string[] =>
+      nodes.live.flatMap(({ isOwn, report }) => (isOwn || report.revision >= wanted ? [] : [report.name]));
+    nodes.wake();
+    while (pending().length > 0 && clock.monotonic() < end) {
+      await within(timers, end - clock.monotonic(), nodes.beatEnd());
+    }
+    return pending();
   }
 
   private async adopt(orders: ServerOrders): Promise<void> {

@@ -29,6 +29,7 @@ import type { FleetOwners } from './fleet-owners.ts';
 import { HealthMonitor } from './health-monitor.ts';
 import { createHeartbeats, HangDetector } from './heartbeat.ts';
 import { clockFor } from './injected-faults.ts';
+import { KeyControl } from './key-control.ts';
 import { LimitWatch } from './limit-watch.ts';
 import { explainLive } from './live-explain.ts';
 import { MetricsService } from './metrics-service.ts';
@@ -360,6 +361,14 @@ export function createParts(
     readiness,
     rates,
     fleet: fleetNodes,
+    keys: new KeyControl({
+      options: () => rollout.options,
+      rollout,
+      keys: deps.fleetKeys ?? null,
+      fleet: fleetNodes,
+      clock,
+      log,
+    }),
     loopDelay: (worker) => state.loopDelayNow(worker),
     store,
     configFile: deps.configFile ?? null,

@@ -83,6 +83,11 @@ export function playedAdmin(servers: readonly ServerView[] = [played]): PlayedAd
       pools: [],
     }),
     fleet: () => null,
+    keys: {
+      list: () => ({ source: 'state', keys: [] }),
+      rotate: () => Promise.reject(new UsageError('this balancer has no fleet')),
+      retire: () => Promise.reject(new UsageError('this balancer has no fleet')),
+    },
     config: () => ({ file: null, hash: '0'.repeat(16), config: {} }),
     events: { subscribe: () => () => {}, since: () => [] },
     timers: { after: () => () => {} },
