@@ -45,8 +45,9 @@ const shortestPause = 200;
 const longestPause = 2000;
 /** Ends told at a time. */
 const step = 50;
-/** Milliseconds after which it is told again that the store fails. */
+/** Milliseconds after which it is told again why the store fails, and the different reasons that are told meanwhile. */
 const complainAgain = 60_000;
+const mostReasons = 5;
 /** Times that an end may meet a later epoch while it is told. */
 const maxEpochs = 4;
 
@@ -58,7 +59,7 @@ export class EndingStore implements Store {
   private pause = shortestPause;
   private cancelTimer: () => void = () => {};
   private closed = false;
-  private hasComplained = false;
+  private readonly told = new Set<string>();
   /** The journal could not be written: said once. */
   private unsaved = false;
 
@@ -167,16 +168,18 @@ export class EndingStore implements Store {
       this.onAnswer();
       return result;
     } catch (error) {
-      if (error instanceof StoreError && error.code !== 'state-too-large' && !this.hasComplained) {
-        const { log, timers } = this.deps;
-        log.warn(`the store fails: ${error.message}`);
-        this.hasComplained = true;
-        timers.after(complainAgain, () => {
-          this.hasComplained = false;
-        });
-      }
+      if (error instanceof StoreError && error.code !== 'state-too-large') this.complain(error);
       throw error;
     }
+  }
+
+  private complain({ message }: StoreError): void {
+    const { told } = this;
+    if (told.has(message) || told.size >= mostReasons) return;
+    const { log, timers } = this.deps;
+    log.warn(`the store fails: ${message}`);
+    if (told.size === 0) timers.after(complainAgain, () => told.clear());
+    told.add(message);
   }
 
   /** The store is back: what waits is told soon, before another node makes much of a session that is over. */

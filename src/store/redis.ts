@@ -11,6 +11,7 @@ import type { RedisAddress } from './redis-address.ts';
 import { connectRedis, hintFor } from './redis-connection.ts';
 import { poolOf, tagOf } from './redis-names.ts';
 import { type Scripts, scriptsFor } from './redis-scripts.ts';
+import { checkRedisVersion, RedisTooOld } from './redis-version.ts';
 import { rotateLatest, type SteppedStore } from './rules.ts';
 import {
   type ClaimResult,
@@ -55,6 +56,8 @@ export class RedisStore implements SteppedStore {
   private readonly scripts: Scripts;
   private readonly hashes: ReadonlyMap<string, string>;
   private life = '';
+  /** Why there is no connection, while there is none: a command that cannot be sent does not say it. */
+  private reason: unknown = null;
 
   private constructor(redis: Redis | Cluster, options: RedisOptions, now: () => number) {
     this.redis = redis;
@@ -82,12 +85,13 @@ export class RedisStore implements SteppedStore {
       now,
     );
     const { redis } = store;
-    // Told by each command that fails as well, but not why; without a listener it would be printed.
-    let why: unknown = null;
     redis.on('error', (error: unknown) => {
-      why = error;
+      store.reason = error;
     });
-    redis.on('ready', () => void store.learnLife().catch(() => undefined));
+    redis.on('ready', () => {
+      store.reason = null;
+      store.learnLife().catch(() => undefined);
+    });
     // A cluster may never be ready, and never say why.
     const limit = options.timeout * openingSteps;
     try {
@@ -97,11 +101,13 @@ export class RedisStore implements SteppedStore {
         redis.connect().then(() => true),
       );
       if (ready === undefined) throw new Error(`not ready within ${limit} ms${hintFor(address)}`);
+      await checkRedisVersion(redis);
       await store.learnLife();
       isOpen = true;
     } catch (error) {
-      const failure = unavailable(why ?? error);
-      if (options.mayBeAway !== true || /WRONGPASS|NOAUTH|NOPERM/.test(failure.message)) {
+      const failure = unavailable(store.reason ?? error);
+      const isFinal = error instanceof RedisTooOld || /WRONGPASS|NOAUTH|NOPERM/.test(failure.message);
+      if (options.mayBeAway !== true || isFinal) {
         redis.disconnect();
         throw failure;
       }
@@ -164,7 +170,7 @@ export class RedisStore implements SteppedStore {
   /** Redis forgets by itself; whether it was emptied shows here. */
   async expire(): Promise<number> {
     await this.learnLife().catch((error: unknown) => {
-      throw unavailable(error);
+      throw this.failure(error);
     });
     return 0;
   }
@@ -216,13 +222,18 @@ export class RedisStore implements SteppedStore {
     try {
       return (await this.redis.callBuffer('EVALSHA', [this.hashes.get(name)!, keys.length, ...args])) as Reply;
     } catch (error) {
-      if (!String(error).includes('NOSCRIPT')) throw unavailable(error);
+      if (!String(error).includes('NOSCRIPT')) throw this.failure(error);
     }
     try {
       return (await this.redis.callBuffer('EVAL', [this.scripts[name], keys.length, ...args])) as Reply;
     } catch (error) {
-      throw unavailable(error);
+      throw this.failure(error);
     }
+  }
+
+  private failure(error: unknown): StoreError {
+    const isUnsent = /isn't writeable|Connection is closed|max retries per request/.test(String(error));
+    return unavailable(isUnsent ? (this.reason ?? 'there is no connection') : error);
   }
 
   private readCopy(reply: Reply): Copy {

@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
 import { host } from './host.ts';
 
 export interface Gate extends AsyncDisposable {
@@ -13,8 +14,11 @@ export interface Gate extends AsyncDisposable {
   set(state: 'open' | 'refuse' | 'swallow'): Promise<void>;
 }
 
-/** A gate before the server that listens on `port` of `host`. */
-export async function gateBefore({ name, port }: { readonly name: string; readonly port: number }): Promise<Gate> {
+/** A gate before the server that listens on `port` of `host`. `rewrite`: what becomes of each piece that the server sends. */
+export async function gateBefore(
+  { name, port }: { readonly name: string; readonly port: number },
+  rewrite: (piece: Buffer) => Buffer = (piece) => piece,
+): Promise<Gate> {
   const sockets = new Set<Socket>();
   let state: 'open' | 'refuse' | 'swallow' = 'open';
   const server = createServer({ allowHalfOpen: true }, (client) => {
@@ -25,7 +29,8 @@ export async function gateBefore({ name, port }: { readonly name: string; readon
     const inner = connect({ port, host, allowHalfOpen: true });
     inner.on('error', () => client.destroy());
     client.on('close', () => inner.destroy());
-    client.pipe(inner).pipe(client);
+    const answers = new Transform({ transform: (piece: Buffer, _, done) => done(null, rewrite(piece)) });
+    client.pipe(inner).pipe(answers).pipe(client);
   });
   const listen = async (at: number): Promise<number> => {
     server.listen(at, host);
