@@ -217,7 +217,11 @@ const table = [
   ],
   ['copies_lag', 'gauge', 'Copies under way for answers that have left already.'],
   ['copies_refused', 'counter', 'Responses refused because what they said of a session cannot be understood.'],
-  ['copies_lost', 'counter', 'Copies that the store had taken, and did not have when they were needed.'],
+  [
+    'copies_lost',
+    'counter',
+    'Copies that the store had taken, and did not have when they were needed, or only in an older version.',
+  ],
   ['endings', 'counter', 'Ends of sessions that the store could not take at once.'],
   ['endings_pending', 'gauge', 'Ended sessions of which the store has yet to be told.'],
   ['endings_refused', 'counter', 'Ends of sessions refused because too many of them waited for the store.'],

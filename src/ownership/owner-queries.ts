@@ -119,6 +119,8 @@ export class OwnerQueries {
       updates.noteLost(ref);
       return { outcome: 'lost', copy: null };
     }
+    // A failover of the store has lost what its new master did not have yet. An older state is better than none, and is counted.
+    if (copy !== null && copy.version < version) counters.add(counter.copies_lost);
     const isSent = copy !== null && copy.version > 0 && copy.data.length <= maxSentBytes;
     return { outcome: 'known', copy: isSent ? copy : null };
   }

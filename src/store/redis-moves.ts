@@ -11,7 +11,7 @@
 import type { Cluster, Redis } from 'ioredis';
 import type { RedisAddress } from './redis-address.ts';
 import { connectRedis } from './redis-connection.ts';
-import { poolOf, tagOf } from './redis-names.ts';
+import { movesName, poolOf } from './redis-names.ts';
 import { movesChannel } from './redis-scripts.ts';
 import type { SessionId } from './store.ts';
 
@@ -126,7 +126,7 @@ export class RedisMoves {
   private async readPage(pool: string): Promise<boolean> {
     const position = this.positions.get(pool);
     if (position === undefined) return false;
-    const stream = `limpet-moves:{${tagOf(pool)}}`;
+    const stream = movesName(pool);
     // From the last entry on: that it is there still shows that nothing behind it is gone.
     const found = (await this.reader.xrange(stream, position, '+', 'COUNT', pageSize + 1)) as Entry[];
     if (this.isClosed || this.positions.get(pool) !== position) return false;

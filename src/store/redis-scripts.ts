@@ -5,6 +5,9 @@
  * The sessions of a user are a sorted set of their ids by the time at which they expire, `limpet-user:{pool}:user`: in the slot of
  * its pool, whose scripts alone touch it. Whoever puts a session first takes out what has expired, so it does not grow.
  *
+ * While a cluster moves the slot of a pool, a part of its keys is on either side. What a script may create is among its KEYS, so that it is
+ * done where all of that is, or not at all. An entry of the index that cannot be removed then does no harm: `ofUser` looks at the session.
+ *
  * In a fleet, what makes another server the owner of a session, or ends it, is appended to a stream of its pool in the same step
  * (`limpet-moves:{pool}`, redis-moves.ts): nothing of that happens without the other balancers being told.
  */
@@ -23,7 +26,7 @@ local function clock()
 end
 local function index(key, was, user, ttl)
   local id = string.sub(key, -32)
-  if was and was ~= user then redis.call('ZREM', nameOf(key, was), id) end
+  if was and was ~= user then redis.pcall('ZREM', nameOf(key, was), id) end
   if not user or user == '' then return end
   local name, now = nameOf(key, user), clock()
   redis.call('ZREMRANGEBYSCORE', name, '-inf', now)
@@ -123,18 +126,19 @@ export function scriptsFor(history: number) {
     local k = redis.call('HMGET', KEYS[1], 'e', 'u')
     if not k[1] or tonumber(k[1]) > tonumber(ARGV[1]) then return {'no'} end
     redis.call('PEXPIRE', KEYS[1], ARGV[2])
-    index(KEYS[1], k[2], k[2], ARGV[2])
+    if k[2] and redis.pcall('EXISTS', nameOf(KEYS[1], k[2])) == 1 then index(KEYS[1], k[2], k[2], ARGV[2]) end
     return {'yes'}`,
-    /** user most. KEYS[1] is any key of the pool. Writes nothing, so that a replica answers it, too. */
+    /** user most. KEYS[1] is the index. Writes nothing, so that a replica answers it, too. */
     ofUser: `${index}
     local user, most = ARGV[1], tonumber(ARGV[2])
-    local name, ids, from, after = nameOf(KEYS[1], user), {}, 0, '(' .. clock()
+    local sessions, ids, from, after = 'limpet:' .. string.sub(KEYS[1], 13, -33), {}, 0, '(' .. clock()
     while true do
-      local some = redis.call('ZRANGEBYSCORE', name, after, '+inf', 'LIMIT', from, most)
+      local some = redis.call('ZRANGEBYSCORE', KEYS[1], after, '+inf', 'LIMIT', from, most)
       for _, id in ipairs(some) do
         if #ids == most then return ids end
-        local is = redis.call('HGET', string.sub(KEYS[1], 1, -33) .. id, 'u') == user
-        if is then ids[#ids + 1] = id end
+        local k = redis.call('HMGET', sessions .. id, 'u', 'e', 'x')
+        -- Of one that is not there nothing is known: while a slot is moved it may be on the other side.
+        if k[1] == user or not (k[1] or k[2] or k[3]) then ids[#ids + 1] = id end
       end
       if #some < most then return ids end
       from = from + most

@@ -248,3 +248,85 @@ test('the index of a user who never signs out does not grow with what has expire
     await server.kill();
   }
 });
+
+test('a cluster moves the slot of a pool while its sessions change: what is acknowledged is all there, and nothing else is done', async (context) => {
+  needProgram(context, 'redis');
+  await using cluster = await RedisCluster.start();
+  const options = { ...caseOptions, timeout: 300, history: 10_000 };
+  const store = await RedisStore.open(redisAddress(cluster.url), options, () => Date.now(), systemTimers);
+  const slot = (await cluster.onEach((admin) => admin.cluster('KEYSLOT', 'limpet:{shop}:')))[0]!;
+  const users = ['ad', 'be', 'cf'].map((two) => two.repeat(16));
+  /** What was acknowledged last of each live session. */
+  const live = new Map<string, { version: number; epoch: number; user: string }>();
+  const ended = new Set<string>();
+  /** Sessions of which a change was not answered in time: it may have been done, or be done still. */
+  const unsure = new Set<string>();
+  let told = 0;
+  let refused = 0;
+  const attempt = async (id: string, act: () => Promise<void>) => {
+    try {
+      if (!unsure.has(id)) await act();
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'unavailable' });
+      refused++;
+      unsure.add(id);
+    }
+  };
+  const put = (id: string, version: number, epoch: number, user: string) =>
+    attempt(id, async () => {
+      expect(await store.put({ pool: 'shop', id }, putOf({ version, epoch, user }))).toEqual({ state: 'stored' });
+      live.set(id, { version, epoch, user });
+    });
+  const changeAll = async () => {
+    await put(newKey().id, 1, 1, users[live.size % 3]!);
+    for (const [n, [id, { version, epoch, user }]] of [...live].entries()) {
+      const key = { pool: 'shop', id };
+      if (n % 5 === 0) await put(id, version + 1, epoch, user);
+      else if (n % 5 === 1) await put(id, version + 1, epoch, users[(users.indexOf(user) + 1) % 3]!);
+      else if (n % 5 === 2) {
+        await attempt(id, async () => {
+          expect(await store.claim(key, epoch, 7, 60_000)).toMatchObject({ state: 'claimed' });
+          live.set(id, { version, epoch: epoch + 1, user });
+          told++;
+        });
+      } else if (n % 5 === 3 && n % 2 === 0) {
+        await attempt(id, async () => {
+          expect(await store.destroy(key, epoch)).toEqual({ state: 'ended' });
+          live.delete(id);
+          ended.add(id);
+          told++;
+        });
+      }
+    }
+  };
+  try {
+    for (let n = 0; n < 30; n++) await put(newKey().id, 1, 1, users[n % 3]!);
+    await changeAll();
+    expect(refused).toBe(0);
+    const home = await cluster.ownerOf(slot);
+    await cluster.moveSlot(slot, home, (home + 1) % 3, changeAll);
+    const meanwhile = refused;
+    await changeAll();
+    expect(refused).toBe(meanwhile);
+    const found = new Map<string, string>();
+    for (const [id, expected] of live) {
+      const read = await store.read({ pool: 'shop', id });
+      if (!unsure.has(id)) expect(read).toMatchObject({ state: 'live', copy: expected });
+      else if (read.state === 'live') {
+        expect(read.copy.version).toBeGreaterThanOrEqual(expected.version);
+        expect(read.copy.epoch).toBeGreaterThanOrEqual(expected.epoch);
+      } else expect(read).toEqual({ state: 'ended' });
+      if (read.state === 'live') found.set(id, read.copy.user!);
+    }
+    for (const id of ended) expect(await store.read({ pool: 'shop', id })).toEqual({ state: 'ended' });
+    for (const user of users) {
+      const own = (await store.ofUser('shop', user)).filter((id) => live.has(id));
+      expect(own.toSorted()).toEqual([...found.keys()].filter((id) => found.get(id) === user).toSorted());
+    }
+    const lengths = await cluster.onEach((admin) => admin.xlen('limpet-moves:{shop}').catch(() => 0));
+    expect(Math.max(...lengths)).toBeGreaterThanOrEqual(told);
+    expect(Math.max(...lengths)).toBeLessThanOrEqual(told + refused);
+  } finally {
+    await store.close();
+  }
+});

@@ -9,7 +9,7 @@ import { within } from '../time/within.ts';
 import { checkKey, checkPut, checkRotate, checkTime, checkUser } from './check.ts';
 import type { RedisAddress } from './redis-address.ts';
 import { connectRedis, hintFor } from './redis-connection.ts';
-import { poolOf, tagOf } from './redis-names.ts';
+import { indexName, movesName, poolOf, tagOf } from './redis-names.ts';
 import { type Scripts, scriptsFor } from './redis-scripts.ts';
 import { checkRedisVersion, RedisTooOld } from './redis-version.ts';
 import { rotateLatest, type SteppedStore } from './rules.ts';
@@ -42,8 +42,6 @@ type Reply = readonly Buffer[];
 type ScriptName = keyof Scripts;
 
 const prefix = 'limpet:';
-/** For a script that needs the slot of a pool and no session of it. */
-const noId = '0'.repeat(32);
 const incarnationKey = 'limpet-incarnation';
 const pageSize = 200;
 /** Times `timeout` that opening may take: several servers may be asked, one after the other. */
@@ -120,7 +118,7 @@ export class RedisStore implements SteppedStore {
   }
 
   async read(key: SessionKey): Promise<Found> {
-    const reply = await this.run('read', [key], []);
+    const reply = await this.run('read', [nameOf(key)], []);
     const state = textAt(reply, 0);
     if (state === 'live') return { state, copy: this.readCopy(reply) };
     return { state: state === 'ended' ? 'ended' : 'none' };
@@ -128,19 +126,21 @@ export class RedisStore implements SteppedStore {
 
   async put(key: SessionKey, put: Put): Promise<PutResult> {
     checkPut(put, this.options.stateBytes);
-    return putResult(await this.run('put', [key], wordsOf(put)));
+    return putResult(await this.run('put', [nameOf(key), ...indexOf(key, put)], wordsOf(put)));
   }
 
   async claim(key: SessionKey, epoch: number, owner: number, ttl: number): Promise<ClaimResult> {
     checkTime(ttl);
-    const reply = await this.run('claim', [key], [epoch, owner, Math.ceil(ttl), epoch + 1]);
+    // The first owner is told to nobody.
+    const names = epoch > 0 ? [nameOf(key), ...this.movesOf(key)] : [nameOf(key)];
+    const reply = await this.run('claim', names, [epoch, owner, Math.ceil(ttl), epoch + 1]);
     const state = textAt(reply, 0);
     if (state === 'claimed') return { state, copy: this.readCopy(reply) };
     return state === 'ended' ? { state } : { state: 'lost', epoch: numberAt(reply, 1), owner: numberAt(reply, 2) };
   }
 
   async destroy(key: SessionKey, epoch: number): Promise<EndResult> {
-    const reply = await this.run('destroy', [key], [epoch, this.options.tombstoneTime]);
+    const reply = await this.run('destroy', [nameOf(key), ...this.movesOf(key)], [epoch, this.options.tombstoneTime]);
     if (textAt(reply, 0) === 'ended') return { state: 'ended' };
     return { state: 'fenced', epoch: numberAt(reply, 1), owner: numberAt(reply, 2) };
   }
@@ -152,18 +152,19 @@ export class RedisStore implements SteppedStore {
   async rotateOnce(key: SessionKey, to: SessionId, put: Put): ReturnType<SteppedStore['rotateOnce']> {
     const { stateBytes, tombstoneTime } = this.options;
     checkRotate(key, to, put, stateBytes);
-    const reply = await this.run('rotate', [key, { pool: key.pool, id: to }], [...wordsOf(put), tombstoneTime]);
+    const names = [nameOf(key), nameOf({ pool: key.pool, id: to }), ...indexOf(key, put), ...this.movesOf(key)];
+    const reply = await this.run('rotate', names, [...wordsOf(put), tombstoneTime]);
     return textAt(reply, 0) === 'taken' ? { state: 'taken' } : putResult(reply);
   }
 
   async touch(key: SessionKey, epoch: number, ttl: number): Promise<boolean> {
     checkTime(ttl);
-    return textAt(await this.run('touch', [key], [epoch, Math.ceil(ttl)]), 0) === 'yes';
+    return textAt(await this.run('touch', [nameOf(key)], [epoch, Math.ceil(ttl)]), 0) === 'yes';
   }
 
   async ofUser(pool: string, user: UserHash): Promise<readonly SessionId[]> {
     checkUser(pool, user);
-    const ids = await this.run('ofUser', [{ pool, id: noId }], [user, mostOfUser]);
+    const ids = await this.run('ofUser', [indexName(pool, user)], [user, mostOfUser]);
     return ids.map(String);
   }
 
@@ -212,20 +213,24 @@ export class RedisStore implements SteppedStore {
     this.life = known ?? (await this.redis.get(incarnationKey)) ?? this.life;
   }
 
-  private async run(
-    name: ScriptName,
-    keys: readonly SessionKey[],
-    words: (string | number | Buffer)[],
-  ): Promise<Reply> {
-    for (const key of keys) checkKey(key);
-    const args = [...keys.map(({ pool, id }) => `${prefix}{${tagOf(pool)}}:${id}`), ...words];
+  /** The stream that a script appends to. */
+  private movesOf({ pool }: SessionKey): readonly string[] {
+    return (this.options.history ?? 0) > 0 ? [movesName(pool)] : [];
+  }
+
+  /**
+   * `names`: of all keys that the script may create. While a cluster moves a slot, a script is done on neither side unless all of them
+   * are there.
+   */
+  private async run(name: ScriptName, names: readonly string[], words: (string | number | Buffer)[]): Promise<Reply> {
+    const args = [...names, ...words];
     try {
-      return (await this.redis.callBuffer('EVALSHA', [this.hashes.get(name)!, keys.length, ...args])) as Reply;
+      return (await this.redis.callBuffer('EVALSHA', [this.hashes.get(name)!, names.length, ...args])) as Reply;
     } catch (error) {
       if (!String(error).includes('NOSCRIPT')) throw this.failure(error);
     }
     try {
-      return (await this.redis.callBuffer('EVAL', [this.scripts[name], keys.length, ...args])) as Reply;
+      return (await this.redis.callBuffer('EVAL', [this.scripts[name], names.length, ...args])) as Reply;
     } catch (error) {
       throw this.failure(error);
     }
@@ -247,6 +252,16 @@ export class RedisStore implements SteppedStore {
       expires: this.now() + numberAt(reply, 6),
     };
   }
+}
+
+/** Throws RangeError for a key that cannot be. */
+function nameOf(key: SessionKey): string {
+  checkKey(key);
+  return `${prefix}{${tagOf(key.pool)}}:${key.id}`;
+}
+
+function indexOf({ pool }: SessionKey, { user }: Put): readonly string[] {
+  return user === undefined ? [] : [indexName(pool, user)];
 }
 
 function keyOf(name: string): SessionKey {

@@ -59,8 +59,9 @@ export class StoreService {
   private readonly pools: InterfacePools;
   private readonly sessionEvents: SessionEventBatch;
   private cancelTimer: () => void = () => {};
-  /** The incarnation of the store when it failed; null: it works. */
-  private failedIn: string | null = null;
+  private hasFailed = false;
+  /** Of the store when it last answered; '' it has not yet. */
+  private lastIncarnation = '';
 
   private constructor(
     options: SessionsOptions | null,
@@ -119,7 +120,7 @@ export class StoreService {
 
   /** The last sweep has failed, which comes each second: the store does not answer. */
   get isFailing(): boolean {
-    return this.failedIn !== null;
+    return this.hasFailed;
   }
 
   /** False: `replication: none`. */
@@ -256,16 +257,25 @@ export class StoreService {
     });
   }
 
+  /** A restart of the store may be too short to be noticed otherwise. */
   private sweepDone(): void {
-    if (this.failedIn === null) return;
-    const copies = this.failedIn === this.store.incarnation ? 'kept' : 'lost';
-    this.failedIn = null;
-    this.deps.events.publish('store.back', { copies });
+    const { incarnation } = this.store;
+    const isAnother = this.lastIncarnation !== '' && incarnation !== this.lastIncarnation;
+    this.lastIncarnation = incarnation;
+    if (!this.hasFailed && !isAnother) return;
+    this.hasFailed = false;
+    if (isAnother) {
+      this.deps.log.warn(
+        'the store has lost the copies of sessions: servers that live put theirs again, others are lost',
+      );
+    }
+    this.deps.events.publish('store.back', { copies: isAnother ? 'lost' : 'kept' });
   }
 
   private sweepFailed(error: unknown): void {
-    if (this.failedIn !== null) return;
-    this.failedIn = this.store.incarnation;
+    if (this.hasFailed) return;
+    this.hasFailed = true;
+    this.lastIncarnation ||= this.store.incarnation;
     this.deps.log.warn(`the store cannot delete what has expired: ${String(error)}`);
     this.deps.events.publish('store.lost', { reason: error instanceof Error ? error.message : String(error) });
   }

@@ -104,7 +104,7 @@ async function withStage(
 ): Promise<void> {
   const { affinity, start, sessions } = kinds[kind];
   await using servers = await together(names.map((name): Promise<PoolMember & { port: number }> => start(name)));
-  await using gates = await together(servers.map(gateBefore));
+  await using gates = await together(servers.map((server) => gateBefore(server)));
   const configOf = (more: Readonly<Record<string, unknown>>) => ({
     ...configFor(gates, { affinity, ...pool, ...more }),
     workers,

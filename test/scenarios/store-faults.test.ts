@@ -120,7 +120,7 @@ const faults: Readonly<
   'has another password': {
     begin: async (admin) => {
       await admin.config('SET', 'requirepass', 'another one');
-      await admin.client('KILL', 'TYPE', 'normal');
+      await admin.call('CLIENT', 'KILL', 'TYPE', 'normal');
     },
     end: (admin) => admin.config('SET', 'requirepass', ''),
     message: /redis: .*NOAUTH/,
@@ -174,14 +174,10 @@ describe.each(runtimes)('a Redis that runs, and on %s', { timeout: 60_000 }, (ru
     await using redis = await RedisServer.start('--requirepass', 'the right one');
     await using old = await RedisServer.start();
     const version = /redis_version:(\d+\.\d+\.\d+)/;
-    const text = (piece: Buffer) => piece.toString('latin1');
-    await using gate = await gateBefore({ name: 'old', port: old.port }, (piece) =>
-      // As long as before: the length of the answer stands before it.
-      Buffer.from(
-        text(piece).replace(version, (all, is: string) => all.replace(is, '4.0.14'.padEnd(is.length, '0'))),
-        'latin1',
-      ),
-    );
+    // As long as before: the length of the answer stands before it.
+    const older = (all: string, is: string) => all.replace(is, '4.0.14'.padEnd(is.length, '0'));
+    const rewrite = (piece: Buffer) => Buffer.from(piece.toString('latin1').replace(version, older), 'latin1');
+    await using gate = await gateBefore({ name: 'old', port: old.port }, { rewrite });
     await using shop = await startShop('a');
     const start = (store: string) =>
       startLimpet(runtime, {

@@ -17,7 +17,7 @@ export interface Gate extends AsyncDisposable {
 /** A gate before the server that listens on `port` of `host`. `rewrite`: what becomes of each piece that the server sends. */
 export async function gateBefore(
   { name, port }: { readonly name: string; readonly port: number },
-  rewrite: (piece: Buffer) => Buffer = (piece) => piece,
+  { rewrite = (piece) => piece }: { readonly rewrite?: (piece: Buffer) => Buffer } = {},
 ): Promise<Gate> {
   const sockets = new Set<Socket>();
   let state: 'open' | 'refuse' | 'swallow' = 'open';

@@ -38,8 +38,17 @@ export class RedisCluster implements AsyncDisposable {
     return results;
   }
 
-  /** Moves a slot with all of its keys, as `redis-cli --cluster reshard` does. */
-  async moveSlot(slot: number, from: number, to: number): Promise<void> {
+  /** The number of the server that has the slot. */
+  async ownerOf(slot: number): Promise<number> {
+    const own = await this.onEach(async (admin) => {
+      const ranges = await admin.cluster('SLOTS');
+      return ranges.find(([from, to]) => from <= slot && slot <= to)?.[2]?.[1];
+    });
+    return this.servers.findIndex(({ port }) => port === own[0]);
+  }
+
+  /** Moves a slot with all of its keys, as `redis-cli --cluster reshard` does: ten at a time, and `between` is awaited after each ten. */
+  async moveSlot(slot: number, from: number, to: number, between = async () => {}): Promise<void> {
     const ids = await this.onEach((admin) => admin.cluster('MYID'));
     const source = new Redis(this.servers[from]!.url);
     const target = new Redis(this.servers[to]!.url);
@@ -50,6 +59,7 @@ export class RedisCluster implements AsyncDisposable {
         const keys = await source.cluster('GETKEYSINSLOT', slot, 10);
         if (keys.length === 0) break;
         await source.migrate(host, this.servers[to]!.port, '', 0, 5000, 'KEYS', ...keys);
+        await between();
       }
       await target.cluster('SETSLOT', slot, 'NODE', ids[to]!);
       await source.cluster('SETSLOT', slot, 'NODE', ids[to]!);
