@@ -53,6 +53,7 @@ const environment: PoolEnvironment = {
   announceRoom() {},
   random: Math.random,
   randomWords() {},
+  otherNodes: null,
   rings: new TokenRings(),
   tlsOf: () => () => null,
   observe: (parts) => {

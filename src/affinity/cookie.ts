@@ -29,6 +29,8 @@ export interface CookieDependencies {
   readonly lifetime?: number;
   /** Called for each token that was dated by a clock ahead of ours and gets the present date. */
   readonly onAhead?: () => void;
+  /** Called for each valid token. */
+  readonly onValid?: (token: RecognitionView) => void;
   /** The servers speak the session protocol: a session begins when a server says so. */
   readonly sessions?: boolean;
   /**
@@ -147,6 +149,7 @@ export class CookieAffinity implements Affinity {
     recognition.key = recognition.sid0;
     recognition.tokenDue = recognition.ahead || now - recognition.seen >= this.redateOf(recognition);
     if (recognition.ahead) this.deps.onAhead?.();
+    this.deps.onValid?.(recognition);
     return true;
   }
 

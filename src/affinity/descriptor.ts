@@ -7,7 +7,7 @@ import type { z } from 'zod';
 import type { FieldKinds } from '../config/field-kinds.ts';
 import type { AffinityOptions, LimpetOptions, PoolOptions } from '../config/options.ts';
 import type { RequestHead } from '../http/head.ts';
-import type { Affinity, NameHash } from './affinity.ts';
+import type { Affinity, NameHash, RecognitionView } from './affinity.ts';
 import type { SessionStatus } from './session-status.ts';
 import type { TokenRings } from './token.ts';
 
@@ -132,6 +132,8 @@ export interface AffinityDependencies {
   readonly skew: number;
   /** Called for each token that such a clock has dated. */
   readonly onAhead: () => void;
+  /** Called for each valid token of a cookie. */
+  readonly onValid?: (token: RecognitionView) => void;
   /** Called for tokens and cookies of another Limpet with our cookie name (cookie.ts). */
   readonly onForeign?: (cookie: string, owner: number | null) => void;
   /** Called for each cookie for which a server has chosen attributes beyond what is allowed. */

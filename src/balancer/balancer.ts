@@ -26,11 +26,13 @@ import { PoolContext } from '../proxy/server/pool-context.ts';
 import { type ReportShortage, WorkerContext } from '../proxy/worker-context.ts';
 import { WriteBuffers } from '../proxy/write-buffers.ts';
 import type { Shared } from '../shared/memory.ts';
+import { OtherNodes } from '../shared/other-nodes.ts';
+import { OwnIds } from '../shared/own-ids.ts';
 import { randomWords } from '../shared/random-words.ts';
 import type { Numbers } from '../shared/slots.ts';
 import { sweep } from '../table/expiry.ts';
 import { recordsPerPage } from '../table/layout.ts';
-import { type Clock, systemClock, systemTimers, type Timers } from '../time/clock.ts';
+import { type Clock, systemClock, systemTimers, type Timers, unixSeconds } from '../time/clock.ts';
 import { RunningTime } from '../time/running-time.ts';
 import { Wheel } from '../time/wheel.ts';
 import type { TraceSink } from '../tracing/batch.ts';
@@ -65,6 +67,8 @@ export interface BalancerDependencies {
   readonly reportShortage: ReportShortage;
   /** Called when another Limpet seems to use a cookie of the same name. */
   readonly reportForeignCookie?: ReportForeignCookie;
+  /** Called once when another balancer gives cookies under the same keys. Left out: nobody wants to know. */
+  readonly reportOtherNode?: (pool: string) => void;
   /** Left out: `log.level` is not debug. */
   readonly debug?: DebugLog;
   /** Takes what happens to sessions. Left out: nobody wants to know. */
@@ -264,6 +268,13 @@ export class Balancer {
   private createPools(): PoolSet {
     const { shared, secret, copies = null, owners = null, report, announceRoom } = this.deps;
     const { reportForeignCookie = () => {}, random = Math.random, observe = (parts: PoolParts) => parts } = this.deps;
+    const { reportOtherNode } = this.deps;
+    const ids = new OwnIds(secret);
+    // In a fleet the nodes know each other, and all of them have this secret.
+    const isAlone = this.options.fleet === null && reportOtherNode !== undefined;
+    const otherNodes = isAlone
+      ? new OtherNodes({ ids, startedAt: unixSeconds(this.clock), onNoticed: reportOtherNode })
+      : null;
     return new PoolSet({
       contextFor: ({ limits }) => new PoolContext(this.context, this.buffers.requests, { ...limits, uriBytes: 0 }),
       shared,
@@ -275,7 +286,8 @@ export class Balancer {
       reportForeignCookie,
       announceRoom,
       random,
-      randomWords: randomWords(),
+      randomWords: ids.marking(randomWords()),
+      otherNodes,
       rings: new TokenRings(),
       tlsOf: (pool) => this.poolTls.of(pool),
       observe,

@@ -20,6 +20,7 @@ import { H1ServerConnection } from '../proxy/server/h1-connection.ts';
 import { H2Connections, type TlsFor } from '../proxy/server/h2-connections.ts';
 import type { PoolContext } from '../proxy/server/pool-context.ts';
 import type { Shared } from '../shared/memory.ts';
+import type { OtherNodes } from '../shared/other-nodes.ts';
 import { kindName, type Numbers } from '../shared/slots.ts';
 import { Fingerprints } from '../table/fingerprint.ts';
 import { Entry, type SessionTable } from '../table/table.ts';
@@ -60,6 +61,8 @@ export interface PoolDependencies {
   readonly announceRoom: (pool: string) => void;
   readonly random: () => number;
   readonly randomWords: (words: Uint32Array) => void;
+  /** null: the other balancers are known, by `fleet`. */
+  readonly otherNodes: OtherNodes | null;
   readonly rings: TokenRings;
   /** How connections to the servers of a pool with `tls` are encrypted. Throws UsageError when its certificates are not there. */
   readonly tlsOf: (pool: PoolOptions) => TlsFor;
@@ -169,20 +172,25 @@ function affinityOf(
   options: PoolAffinity,
   { name: pool, sessions }: PoolOptions,
   fleet: Fleet,
-  { keys, secret, numbers, randomWords, rings, skew, shared, reportForeignCookie }: PoolDependencies,
+  { keys, secret, numbers, randomWords, rings, skew, shared, otherNodes, reportForeignCookie }: PoolDependencies,
 ): Affinity {
   const kind = kindName(pool, options);
   const reported = { request: false, response: false };
+  const statusOf = statusIn(shared.table);
   return createAffinity(options, {
     pool,
     keys,
     names: Fingerprints.of(secret, kind),
     ids: sessions ? Fingerprints.of(secret, `id ${kind}`) : undefined,
-    statusOf: statusIn(shared.table),
+    statusOf,
     sessions,
     lifetime: numbers.lifetimes.get(kind) ?? 0,
     skew: skew / 1000,
     onAhead: () => shared.counters.add(counter.clock_ahead),
+    ...(otherNodes !== null && {
+      onValid: (token) =>
+        otherNodes.check(pool, token, () => statusOf(token.sid0, token.sid1, token.seen) !== SessionStatus.unknown),
+    }),
     onForeign: (cookie, owner) => {
       const from = owner === null ? 'request' : 'response';
       if (owner !== null) shared.counters.add(counter.cookies_foreign);

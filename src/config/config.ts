@@ -1202,7 +1202,10 @@ export interface FleetConfig {
    * the others did. Copies of sessions are kept there, too.
    */
   readonly store: string;
-  /** Name of this balancer, for people; each balancer needs another one. Default: the host name. */
+  /**
+   * Name of this balancer, for people; each balancer needs another one. Default: the host name and the first digits of
+   * the id of the node.
+   */
   readonly name?: string;
   /**
    * While the store does not answer, a session stays with the owner that token and table name. `keep`: when that owner

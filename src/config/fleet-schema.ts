@@ -17,7 +17,11 @@ export const fleetSchema = map({
     description:
       'A Redis or Valkey that all balancers of the fleet use: it decides who owns a session, and tells each balancer what the others did. Copies of sessions are kept there, too.',
   }),
-  name: open(nodeName, 'the host name', 'Name of this balancer, for people; each balancer needs another one.'),
+  name: open(
+    nodeName,
+    'the host name and the first digits of the id of the node',
+    'Name of this balancer, for people; each balancer needs another one.',
+  ),
   whenStoreLost: field(
     word(['keep', 'reject']),
     fleet.whenStoreLost,

@@ -47,7 +47,7 @@ export interface LimpetOptions {
 export interface FleetOptions {
   /** Address of the store that they share, and of the copies of sessions. */
   readonly store: string;
-  /** Name of this balancer, for people; '': the host name. */
+  /** Name of this balancer, for people; '': the host name and the first digits of its id. */
   readonly name: string;
   /** What happens to a session whose owner fails while the store does not answer. */
   readonly whenStoreLost: 'keep' | 'reject';

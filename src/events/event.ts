@@ -158,6 +158,11 @@ export const eventTable = {
     meaning: 'Two nodes have the same name, or the same id because a state folder was copied.',
     fields: { node, reason },
   },
+  'node.unexpected': {
+    level: 'error',
+    meaning: 'Another balancer gives cookies under the same keys, and the config has no fleet.',
+    fields: { pool, reason },
+  },
   'certificate.renewed': {
     level: 'info',
     meaning: 'New connections get a new certificate.',

@@ -92,11 +92,13 @@ export class FleetNodes {
       ring: () => (this.deps.rollout.hasOwnKeys ? null : keys.ring),
       log,
     });
+    const id = nodeId(stateDir, log);
     const nodes = new Nodes({
       store,
-      id: nodeId(stateDir, log),
+      id,
       run: randomBytes(8).toString('hex'),
-      name: name || nameOfHost(),
+      // Several nodes may run on one machine.
+      name: name || `${nameOfHost()}-${id.slice(0, 4)}`,
       secret: keys.secret,
       lease,
       skew: clockOptions.skew,
@@ -373,6 +375,6 @@ function nameOfHost(): string {
   return (
     hostname()
       .replaceAll(/[^\w.-]/g, '-')
-      .slice(0, 64) || 'node'
+      .slice(0, 59) || 'node'
   );
 }

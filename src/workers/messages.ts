@@ -126,6 +126,8 @@ export type WorkerEvent =
   /** A connection could not be made because this machine lacks something, which is not the server's fault. */
   | { readonly kind: 'shortage'; readonly what: ShortageKind; readonly reason: string; readonly at: string }
   | ({ readonly kind: 'foreign-cookie' } & ForeignCookie)
+  /** Another balancer gives cookies of this pool under the same keys, and the config has no fleet. */
+  | { readonly kind: 'other-node'; readonly pool: string }
   /** `dropped`: so many more were left out. */
   | { readonly kind: 'session-events'; readonly events: readonly SessionEvent[]; readonly dropped: number }
   | { readonly kind: 'access-lines'; readonly lines: string }

@@ -3,6 +3,7 @@ import type { LimpetOptions } from '../config/options.ts';
 import type { EventPublisher } from '../events/bus.ts';
 import { publishSessionEvents } from '../events/session-events.ts';
 import type { WriteLines } from '../metrics/access-log.ts';
+import { isSharedAddress, schemeOf } from '../store/addresses.ts';
 import type { InjectedFault } from '../store/injected-fault.ts';
 import type { ExchangeTrace } from '../tracing/record.ts';
 import { ForeignCookieLog } from './foreign-cookie-log.ts';
@@ -26,12 +27,22 @@ export interface WorkerEventsDependencies {
   readonly log: {
     debug(message: string, fields?: Record<string, unknown>): void;
     warn(message: string): void;
+    error(message: string): void;
   };
 }
 
 export function createEventHandler(deps: WorkerEventsDependencies): WorkerGroupDependencies['onEvent'] {
   const { options, monitor, events, shortages, writeAccess, exportTraces, injectedFault, broadcast, log } = deps;
   const foreignCookies = new ForeignCookieLog((line) => log.warn(line));
+  let isNoticed = false;
+  /** Each worker notices it. */
+  const reportOtherNode = (pool: string): void => {
+    if (isNoticed) return;
+    isNoticed = true;
+    const reason = formatOtherNode(pool, options());
+    log.error(reason);
+    events.publish('node.unexpected', { pool, reason });
+  };
   const identityOf = identityInReports(injectedFault);
   return (event, worker, reply) => {
     switch (event.kind) {
@@ -47,6 +58,9 @@ export function createEventHandler(deps: WorkerEventsDependencies): WorkerGroupD
       case 'foreign-cookie':
         foreignCookies.report(event);
         return;
+      case 'other-node':
+        reportOtherNode(event.pool);
+        return;
       case 'session-events':
         publishSessionEvents(events, worker + 1, event.events, event.dropped);
         return;
@@ -61,4 +75,17 @@ export function createEventHandler(deps: WorkerEventsDependencies): WorkerGroupD
         log.debug(event.message, { worker: worker + 1 });
     }
   };
+}
+
+/** What it means for the sessions of this config. */
+function formatOtherNode(pool: string, { sessions }: LimpetOptions): string {
+  const isShared = sessions !== null && isSharedAddress(sessions.store);
+  const copies =
+    sessions === null || isShared
+      ? ''
+      : `, and their changes are lost between the two: sessions.store is ${schemeOf(sessions.store)}, which one balancer alone has`;
+  return (
+    `another balancer gives cookies of pool ${pool} under the same keys, and the config has no fleet: sessions whose server fails, or ` +
+    `that have a name, get two servers${copies}. Give both the same fleet.store (docs/guide/fleet.md), or keys of their own`
+  );
 }

@@ -72,6 +72,7 @@ const balancer = new Balancer(reviveOptions(firstConfig), {
   ...(init.store !== null && sourcesOf(init.store)),
   report: (pool, server, report) => send({ kind: 'passive-report', pool, server, report }),
   announceRoom: (pool) => send({ kind: 'room', pool }),
+  reportOtherNode: (pool) => send({ kind: 'other-node', pool }),
   reportForeignCookie: (pool, cookie, server) => send({ kind: 'foreign-cookie', pool, cookie, server }),
   reportShortage: (what, reason, at) => shortages.report(what, reason, at),
   events,

@@ -15,7 +15,7 @@ import { poolOf } from '../support/shop.ts';
 const keys = ['6b'.repeat(32)];
 const rounds = 3;
 
-describe.each(runtimes)('nodes on %s', { timeout: 60_000 }, (runtime) => {
+describe.each(runtimes)('nodes on %s', { timeout: 120_000 }, (runtime) => {
   test.for([30, 90])('whose clocks are %i s ahead, right and as much behind', async (seconds, context) => {
     needProgram(context, 'redis');
     await using redis = await RedisServer.start();

@@ -9,7 +9,7 @@ import { ask, configFor, echoOf, run, together, until, Visitor } from '../suppor
 import { runtimes } from '../support/runtimes.ts';
 
 describe.each(runtimes)('a drain on %s', (runtime) => {
-  test('waits for what runs at another node', { timeout: 60_000 }, async (context) => {
+  test('waits for what runs at another node', { timeout: 120_000 }, async (context) => {
     const redis = await fleetRedis(context);
     const held = Promise.withResolvers<void>();
     await using a = await httpOrigin('a', async (request, response) => {
@@ -37,7 +37,7 @@ describe.each(runtimes)('a drain on %s', (runtime) => {
     }
   });
 
-  test('waits for sessions without a copy at another node', { timeout: 60_000 }, async (context) => {
+  test('waits for sessions without a copy at another node', { timeout: 120_000 }, async (context) => {
     const redis = await fleetRedis(context);
     let begun = 0;
     const begin = (name: string) =>

@@ -7,7 +7,7 @@ import { runtimes } from '../support/runtimes.ts';
 import { untilStill } from '../support/until.ts';
 
 describe.each(runtimes)('limits of a fleet on %s', (runtime) => {
-  test('both nodes together send no more than that', { timeout: 60_000 }, async (context) => {
+  test('both nodes together send no more than that', { timeout: 120_000 }, async (context) => {
     const redis = await fleetRedis(context);
     let running = 0;
     let most = 0;

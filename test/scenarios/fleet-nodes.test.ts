@@ -9,14 +9,15 @@ import { ask, configFor, run, together, until } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
 
 describe.each(runtimes)('nodes of a fleet on %s', (runtime) => {
-  test('one joins, another is killed, and a third is stopped', { timeout: 60_000 }, async (context) => {
+  test('one joins, another is killed, and a third is stopped', { timeout: 120_000 }, async (context) => {
     const redis = await fleetRedis(context);
     await using origin = await httpOrigin('a');
     const config = configFor([origin]);
-    await using one = await startNode(runtime, redis, 'one', { config });
-    await using two = await startNode(runtime, redis, 'two', { config });
+    const fleet = { lease: '2s' };
+    await using one = await startNode(runtime, redis, 'one', { config, fleet });
+    await using two = await startNode(runtime, redis, 'two', { config, fleet });
     await until('both know both', async () => (await liveAt(one)).length === 2 && (await liveAt(two)).length === 2);
-    await using three = await startNode(runtime, redis, 'three', { config });
+    await using three = await startNode(runtime, redis, 'three', { config, fleet });
     await until('the third is there', async () => (await liveAt(one)).includes('three'));
     const { connected, nodes } = await fleetAt(one);
     expect(connected).toBe(true);
@@ -38,7 +39,7 @@ describe.each(runtimes)('nodes of a fleet on %s', (runtime) => {
     expect(one.stderr()).toMatch(/warn limpet: fleet: node two is gone: its lease is over/);
     expect(one.stderr()).toMatch(/info limpet: fleet: node three is gone: it was stopped/);
     // It comes back as the same node.
-    await using again = await startNode(runtime, redis, 'two', { config, state: two.state });
+    await using again = await startNode(runtime, redis, 'two', { config, state: two.state, fleet });
     await until('it is back', async () => (await liveAt(one)).includes('two'));
     const ids = (await fleetAt(again)).nodes.map(({ id }) => id);
     expect(ids.sort()).toEqual(
@@ -52,7 +53,7 @@ describe.each(runtimes)('nodes of a fleet on %s', (runtime) => {
     expect(metrics).toMatch(/^limpet_fleet_cut_off 0$/m);
   });
 
-  test('another config is shown, by its fields', { timeout: 60_000 }, async (context) => {
+  test('another config is shown, by its fields', { timeout: 120_000 }, async (context) => {
     const redis = await fleetRedis(context);
     await using origins = await together(['a', 'b'].map((name) => httpOrigin(name)));
     const [a] = origins;
@@ -70,7 +71,7 @@ describe.each(runtimes)('nodes of a fleet on %s', (runtime) => {
     expect(printed.stdout).toContain(`two differs: ${differs.join(', ')}\n`);
   });
 
-  test('a node that is cut off serves, stays ready, and says so', { timeout: 60_000 }, async (context) => {
+  test('a node that is cut off serves, stays ready, and says so', { timeout: 120_000 }, async (context) => {
     const redis = await fleetRedis(context);
     await using origin = await httpOrigin('a');
     await using one = await startNode(runtime, redis, 'one', { config: configFor([origin]) });
@@ -90,7 +91,7 @@ describe.each(runtimes)('nodes of a fleet on %s', (runtime) => {
     expect(one.stderr()).toMatch(/info limpet: fleet: fleet\.store answers again/);
   });
 
-  test('the same name, and a copied state folder, are errors', { timeout: 60_000 }, async (context) => {
+  test('the same name, and a copied state folder, are errors', { timeout: 120_000 }, async (context) => {
     const redis = await fleetRedis(context);
     await using origin = await httpOrigin('a');
     const config = configFor([origin]);
@@ -104,7 +105,7 @@ describe.each(runtimes)('nodes of a fleet on %s', (runtime) => {
     await until('the id is told', () => isTold(one.stderr()) && isTold(three.stderr()));
   });
 
-  test('a reload is known to the others at once', { timeout: 60_000 }, async (context) => {
+  test('a reload is known to the others at once', { timeout: 120_000 }, async (context) => {
     const redis = await fleetRedis(context);
     await using origins = await together(['a', 'b'].map((name) => httpOrigin(name)));
     const config = configFor(origins);

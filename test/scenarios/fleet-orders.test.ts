@@ -8,7 +8,7 @@ import { httpOrigin } from '../support/origin.ts';
 import { configFor, run, together, until } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
 
-const longer = { timeout: 60_000 };
+const longer = { timeout: 120_000 };
 
 async function serverAt(node: FleetNode, name: string): Promise<ServerView | undefined> {
   return (await query<ServerView[]>(node, '/v1/servers')).find((server) => server.name === name);

@@ -24,7 +24,7 @@ async function twoNodes(
 }
 
 describe.each(runtimes)('a reload of one node on %s', (runtime) => {
-  test('removes and adds servers for new sessions of all', { timeout: 60_000 }, async (context) => {
+  test('removes and adds servers for new sessions of all', { timeout: 120_000 }, async (context) => {
     const redis = await fleetRedis(context);
     await using origins = await together(['a', 'b', 'c'].map((name) => httpOrigin(name)));
     const configOf = (...names: string[]) => configFor(origins.filter(({ name }) => names.includes(name)));
@@ -44,7 +44,7 @@ describe.each(runtimes)('a reload of one node on %s', (runtime) => {
     expect(new Set(await homesAt(one))).toEqual(new Set(['a', 'b', 'c']));
   });
 
-  test('where no server is on all nodes, each goes on with its own', { timeout: 60_000 }, async (context) => {
+  test('where no server is on all nodes, each goes on with its own', { timeout: 120_000 }, async (context) => {
     const redis = await fleetRedis(context);
     await using origins = await together(['a', 'b'].map((name) => httpOrigin(name)));
     const [a, b] = origins;

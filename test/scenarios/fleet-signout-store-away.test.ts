@@ -17,7 +17,7 @@ import { poolOf } from '../support/shop.ts';
 const keys = ['6b'.repeat(32)];
 const pending = async (limpet: Limpet) => (await limpet.counters()).endings_pending;
 
-describe.each(runtimes)('two nodes on %s', { timeout: 60_000 }, (runtime) => {
+describe.each(runtimes)('two nodes on %s', { timeout: 120_000 }, (runtime) => {
   test.for(['fail', 'degrade'] as const)('a sign-out without the store (%s)', async (whenStoreFails, context) => {
     needProgram(context, 'redis');
     await using folder = await mkdtempDisposable(join(tmpdir(), 'limpet-signout-'));

@@ -12,7 +12,7 @@ import { poolOf } from '../support/shop.ts';
 
 const keys = ['6b'.repeat(32)];
 
-describe.each(runtimes)('three nodes on %s', { timeout: 60_000 }, (runtime) => {
+describe.each(runtimes)('three nodes on %s', { timeout: 120_000 }, (runtime) => {
   test('a session that ended at one is over at all, and another one can begin at once', async (context) => {
     needProgram(context, 'redis');
     await using redis = await RedisServer.start();

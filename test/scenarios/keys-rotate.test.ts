@@ -10,7 +10,7 @@ import { configFor, echoOf, run, together, until, Visitor } from '../support/pee
 import { runtimes } from '../support/runtimes.ts';
 
 describe.each(runtimes)('keys rotate on %s', (runtime) => {
-  test('two nodes, and clients that go from one to the other', { timeout: 90_000 }, async (context) => {
+  test('two nodes, and clients that go from one to the other', { timeout: 180_000 }, async (context) => {
     const redis = await fleetRedis(context);
     await using origins = await together(['a', 'b', 'c'].map((name) => httpOrigin(name)));
     const config = configFor(origins, { affinity: [{ cookie: { idle: '1h' } }] });

@@ -40,7 +40,7 @@ export function stateFolder(): string {
 
 /** What its config is, with `fleet` in it. */
 export function nodeConfig(redis: RedisServer, name: string, { config, fleet }: NodeSetup): Record<string, unknown> {
-  return { ...config, fleet: { store: redis.url, name, timeout: '1s', lease: '2s', ...fleet } };
+  return { ...config, fleet: { store: redis.url, name, timeout: '2s', ...fleet } };
 }
 
 export async function startNode(

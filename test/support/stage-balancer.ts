@@ -140,6 +140,7 @@ export function stageBalancer(
     announceRoom() {},
     random: () => 0,
     randomWords: (words) => void words.fill(1),
+    otherNodes: null,
     tlsOf: () => () => null,
     observe: (parts) => parts,
   });

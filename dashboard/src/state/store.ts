@@ -1,7 +1,7 @@
 /** Everything that the page knows about the balancer: polled figures and followed events. The views only read it. */
 import { batch, signal, untracked } from '@preact/signals';
 import { ApiClient, ApiError } from '../api/client.ts';
-import type { EventView, PoolView, ServerView, StatusView } from '../api/types.ts';
+import type { EventView, FleetView, PoolView, ServerView, StatusView } from '../api/types.ts';
 import { access, token } from './access.ts';
 import { History } from './history.ts';
 import { type Buckets, quantileBetween, readBuckets } from './quantiles.ts';
@@ -12,6 +12,8 @@ export const client = new ApiClient();
 export const status = signal<StatusView | null>(null);
 export const pools = signal<readonly PoolView[]>([]);
 export const servers = signal<readonly ServerView[]>([]);
+/** null: there is none. */
+export const fleet = signal<FleetView | null>(null);
 /** Newest first. */
 export const events = signal<readonly EventView[]>([]);
 /** '': the balancer answers. */
@@ -37,6 +39,8 @@ let bucketsBefore: Buckets | null = null;
 let latency: Record<'p50' | 'p95' | 'p99', number | null> | null = null;
 let polls = 0;
 let hasMetrics = true;
+let hasFleet = true;
+const pollsPerFleet = 3;
 
 /** Polls and follows until the page is left. */
 export function start(): void {
@@ -87,11 +91,21 @@ export function refreshSoon(): void {
   wake();
 }
 
+async function readFleet(signal: AbortSignal): Promise<void> {
+  try {
+    fleet.value = await client.get<FleetView>('/v1/fleet', signal);
+  } catch (error) {
+    // 404: there is none, and none comes without a start.
+    if (error instanceof ApiError && error.status === 404) hasFleet = false;
+  }
+}
+
 async function refresh(signal: AbortSignal): Promise<boolean> {
   try {
     const isLarge = servers.value.length > manyServers;
     const withServers = polls % (isLarge ? 3 : 1) === 0;
     if (hasMetrics && polls % ((isLarge ? 3 : 1) * pollsPerScrape) === 0) void scrape(signal);
+    if (hasFleet && polls % pollsPerFleet === 0) void readFleet(signal);
     polls++;
     const [nextStatus, nextPools, nextServers] = await Promise.all([
       client.get<StatusView>('/v1/status', signal),

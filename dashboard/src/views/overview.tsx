@@ -5,6 +5,7 @@ import { history, pools, sampled, servers, status } from '../state/store.ts';
 import { Chart, type Line } from '../ui/chart.tsx';
 import { millis, percent, rate, short } from '../ui/format.ts';
 import { copiedText, Figure, SessionMeter } from '../ui/parts.tsx';
+import { Fleet } from './fleet.tsx';
 
 export function Overview() {
   return (
@@ -18,6 +19,7 @@ export function Overview() {
         </header>
         <Scene />
       </section>
+      <Fleet />
       <section aria-labelledby="pools">
         <h2 id="pools">Pools</h2>
         <div class="pools">
