@@ -66,18 +66,19 @@ const changes = {
   'server drained': (scene: Scene) => tellAll(scene, 'drain'),
   /** All leave it. */
   'server taken down': (scene: Scene) => tellAll(scene, 'down'),
-  'server added': async ({ fleet, spray, requests, trouble }: Scene) => {
+  'server added': async ({ fleet, spray, random, requests, trouble }: Scene) => {
     const name = `x${fleet.servers.size}`;
     const { address } = await fleet.startServer(name, false);
-    for (const { api } of fleet.nodes)
-      for (const pool of fleet.setup.kinds) await api.send('POST', `/servers/${pool}`, { name, address });
-    fleet.listed.add(name);
+    const all = random.of(fleet.nodes).api;
+    for (const pool of fleet.setup.kinds) await all.send('POST', `/servers/${pool}`, { name, address });
     await spray.done(requests);
     trouble(name);
-    fleet.listed.delete(name);
-    for (const { api } of fleet.nodes)
-      for (const pool of fleet.setup.kinds) await api.send('DELETE', `/servers/${pool}/${name}`);
+    for (const pool of fleet.setup.kinds) await all.send('DELETE', `/servers/${pool}/${name}`);
     await spray.done(requests);
+    for (const node of fleet.nodes)
+      await until(`${name} is gone at ${node.name}`, async () =>
+        (await node.api.servers()).every((server) => server.name !== name),
+      );
     await fleet.server(name).kill();
   },
   'node killed': async ({ fleet, spray, random, requests }: Scene) => {
@@ -113,13 +114,13 @@ const changes = {
 export type ChangeName = keyof typeof changes;
 export const changeNames = Object.keys(changes) as ChangeName[];
 
-/** As operators do: what is said at one node holds at all. Said at each of them, one after the other, it is no other thing. */
+/** Said at one node, it holds at all. */
 async function tellAll({ fleet, spray, random, requests, trouble }: Scene, state: 'drain' | 'down'): Promise<void> {
   const name = random.of([...fleet.listed]);
   const over = trouble(name);
-  for (const node of fleet.nodes) await node.tell(name, state);
+  await random.of(fleet.nodes).tell(name, state);
   await spray.done(requests);
-  for (const node of fleet.nodes) await node.tell(name, 'ready');
+  await random.of(fleet.nodes).tell(name, 'ready');
   over();
 }
 

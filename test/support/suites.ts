@@ -10,7 +10,7 @@ import type { Runtime } from './runtimes.ts';
 const root = join(import.meta.dirname, '../..');
 
 /** What users rely on most, and what the two runtimes do most differently. */
-const onBoth = named('early-answers', 'start', 'stores');
+const onBoth = named('early-answers', 'fleet-spray', 'start', 'stores');
 
 /** The runtime where more can go wrong, or on which many commands start sooner, where the name would give the other one. */
 const chosen: Readonly<Record<Runtime, ReadonlySet<string>>> = {
@@ -32,6 +32,7 @@ const onDemand = new Map<string, string>(
     crossing: ['bridge'],
     dashboard: ['views'],
     families: ['import'],
+    'fleet-spray': ['fleet-address', 'fleet-learn', 'fleet-names', 'fleet-new-node', 'fleet-rewrite', 'fleet-socketio'],
     'h2-clients': ['tls-clients', 'session-h2'],
     'h2-requests': ['h2-limits', 'h2-refusals'],
     'h2-sticky': ['h2-trailers', 'h2-websocket'],
