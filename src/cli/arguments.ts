@@ -42,6 +42,7 @@ export type ParsedCommand =
       readonly server: string;
       readonly lifetime: number;
     }
+  | { readonly kind: 'store-check'; readonly file: string | undefined; readonly json: boolean }
   | { readonly kind: 'explain'; readonly flags: ExplainFlags }
   | AdminCommand
   | { readonly kind: 'import'; readonly file: string; readonly from?: ImportKind; readonly output?: string }
@@ -98,6 +99,7 @@ Examples:
   limpet reload --dry-run                 what a reload of its config file would change; limpet events tells what happens
   limpet fleet                            the balancers beside this one, and what differs on them
   limpet keys rotate                      sign cookies with a new key, at all balancers of the fleet
+  limpet store check                      what the store is like, and what of it may cost sessions
   limpet top                              servers and sessions live, with keys to drain and to make ready
   limpet import nginx.conf -o limpet.yaml
                                           takes over nginx, HAProxy, Ingress and Gateway API
@@ -256,6 +258,19 @@ function buildProgram(version: string, found: (command: ParsedCommand) => void):
       found({ kind: 'import', file, from: kind ?? from, output });
     });
   addExplain(program, found);
+  program
+    .command('store')
+    .description('look at the store of the config')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false)
+    .command('check')
+    .description('what it is like, what it has of us, and what of it may cost sessions; changes nothing')
+    .helpOption('-h, --help', 'print this help')
+    .option('--json', 'as JSON')
+    .option('-c, --config <file>', 'the config of the balancer', values.file('--config'))
+    .action(({ json, config }: { readonly json?: true; readonly config?: string }) =>
+      found({ kind: 'store-check', file: config, json: json === true }),
+    );
   addAdmin(program, found);
   return program;
 }

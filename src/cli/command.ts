@@ -55,6 +55,8 @@ export async function execute(args: readonly string[], around: Surroundings): Pr
       return check(command.file, around);
     case 'force-token':
       return signToken(command, around);
+    case 'store-check':
+      return checkConfiguredStore(command, around);
     case 'explain':
       return explainRequest(command.flags, around);
     case 'drain':
@@ -115,6 +117,25 @@ async function signToken(
     const { options } = await loadConfig(file, around.folder, around.env);
     const log = createLogger({ format: 'text', level: 'warn', write: around.writeError });
     around.write(`${signForce(options, server, lifetime, systemClock.now(), log)}\n`);
+    return exitCodes.ok;
+  } catch (error) {
+    return reportMistake(error, file, exitCodes.config, around);
+  }
+}
+
+async function checkConfiguredStore(
+  { file: named, json }: Extract<ParsedCommand, { kind: 'store-check' }>,
+  around: Surroundings,
+): Promise<number> {
+  const file = named ?? findConfig(around.folder);
+  if (file === undefined) return reportNoConfig(around);
+  try {
+    const { options } = await loadConfig(file, around.folder, around.env);
+    // Loaded late: it brings the store along.
+    const { checkStore } = await import('./store-check.ts');
+    const { text, warnings } = await checkStore(options, json);
+    around.write(text);
+    for (const warning of warnings) around.writeError(`warning: ${warning}\n`);
     return exitCodes.ok;
   } catch (error) {
     return reportMistake(error, file, exitCodes.config, around);
