@@ -5,8 +5,9 @@ const mostNodes = 256;
 
 export const nodeScripts = {
   /**
-   * KEYS: nodes, revision, digest of the own config, secret. ARGV: id, report, milliseconds after which an entry is dropped, milliseconds for
-   * which a digest is kept, channel ('' nobody is to be woken), secret: put into a store that was emptied, before a new node puts another.
+   * KEYS: nodes, revision, digest of the own config, secret, keys. ARGV: id, report, milliseconds after which an entry is dropped, milliseconds for
+   * which a digest is kept, channel ('' nobody is to be woken), secret and
+   * ring ('' none): put into a store that was emptied, before a new node puts others.
    * Returns the time, the revision, whether the digest is there, what this id told before, whether the secret is ours, and all entries,
    * id and value in turn.
    */
@@ -17,6 +18,7 @@ export const nodeScripts = {
     redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', now) .. ' ' .. ARGV[2])
     local kept = redis.call('PEXPIRE', KEYS[3], ARGV[4])
     redis.call('SET', KEYS[4], ARGV[6], 'NX')
+    if ARGV[7] ~= '' then redis.call('SET', KEYS[5], ARGV[7], 'NX') end
     local isOurs = redis.call('GET', KEYS[4]) == ARGV[6] and '1' or '0'
     local reply = { string.format('%.0f', now), redis.call('GET', KEYS[2]) or '0', tostring(kept), before, isOurs }
     local all = redis.call('HGETALL', KEYS[1])

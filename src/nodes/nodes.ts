@@ -24,6 +24,8 @@ export interface NodesDependencies {
   readonly name: string;
   /** Of the fleet. */
   readonly secret: Buffer;
+  /** As the store has it; '': the config has keys. */
+  readonly ring: () => string;
   /** Milliseconds. */
   readonly lease: number;
   /** Of the balancers' clocks, ms: beyond half of it a difference is told. */
@@ -211,7 +213,7 @@ export class Nodes {
     const report: NodeReport = { ...own, id, run, name, clock: Math.round(clock.wall()), config: hash };
     const draining = JSON.stringify(Object.entries(own.draining).map(([server, { isSafe }]) => [server, isSafe]));
     const isNew = hash !== this.sentHash || own.revision !== this.sentRevision || draining !== this.sentDraining;
-    const names = [storeNames.nodes, storeNames.revision, digestName(hash), storeNames.secret];
+    const names = [storeNames.nodes, storeNames.revision, digestName(hash), storeNames.secret, storeNames.keys];
     const words = [
       id,
       JSON.stringify(report),
@@ -219,6 +221,7 @@ export class Nodes {
       digestTtl,
       isNew ? wakeChannel : '',
       this.secretText,
+      this.deps.ring(),
     ];
     const reply = await store.run(nodeScripts.beat, names, words);
     const [time = '', revision = '', isKept = '', before = '', isOurs = '', ...entries] = reply;

@@ -13,7 +13,7 @@ import type { EventPublisher } from '../events/bus.ts';
 import type { FleetFigures } from '../metrics/fleet-families.ts';
 import type { FleetKeyHolder } from '../nodes/fleet-keys.ts';
 import { FleetStore } from '../nodes/fleet-store.ts';
-import type { KeyRing } from '../nodes/key-ring.ts';
+import { formatRing, type KeyRing } from '../nodes/key-ring.ts';
 import { nodeId } from '../nodes/node-id.ts';
 import { type ConfigDigest, type DrainCounts, mostNames, type PoolCounts } from '../nodes/node-report.ts';
 import { Nodes, type OwnReport } from '../nodes/nodes.ts';
@@ -84,12 +84,13 @@ export class FleetNodes {
     if (fleet === null || keys === null) return;
     const { store: address, timeout, lease, name } = fleet;
     const store = await FleetStore.connect({ address, timeout, now: () => clock.now(), timers });
+    const ring = () => (this.deps.rollout.hasOwnKeys ? null : keys.ring);
     const orders = new Orders({
       store,
       file: join(stateDir, 'orders.json'),
       adopt: (found) => this.adopt(found),
       adoptRing: (ring) => this.adoptRing(ring),
-      ring: () => (this.deps.rollout.hasOwnKeys ? null : keys.ring),
+      ring,
       log,
     });
     const id = nodeId(stateDir, log);
@@ -100,6 +101,7 @@ export class FleetNodes {
       // Several nodes may run on one machine.
       name: name || `${nameOfHost()}-${id.slice(0, 4)}`,
       secret: keys.secret,
+      ring: () => formatKnownRing(ring()),
       lease,
       skew: clockOptions.skew,
       report: () => this.report(),
@@ -362,6 +364,10 @@ export class FleetNodes {
 
 function ordersOf(changes: ReadonlyMap<string, unknown>): ServerOrders {
   return new Map([...changes].map(([name, change]) => [name, JSON.stringify(change)]));
+}
+
+function formatKnownRing(ring: KeyRing | null): string {
+  return ring === null ? '' : formatRing(ring);
 }
 
 /** A pool's name has no slash. */

@@ -117,10 +117,11 @@ export class Supervisor {
     this.stopping = true;
     this.parts.metrics.stop();
     await rollout.stop();
-    await this.parts.fleetNodes.stop();
     await admin.close();
     this.stopWatching();
     const finished = await workers.stop(rollout.options.shutdown.timeout);
+    // Until here what is open here is counted by the other nodes, and a drain waits for it.
+    await this.parts.fleetNodes.stop();
     // Only now: a worker that hangs while it stops is ended, too.
     hangs.stop();
     await tableSaver.stop();

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { startLimpet } from '../support/limpet.ts';
 import { httpOrigin } from '../support/origin.ts';
-import { ask, configFor, echoOf, together, Visitor } from '../support/peers.ts';
+import { ask, configFor, echoOf, together, until, Visitor } from '../support/peers.ts';
 import { needProgram } from '../support/programs.ts';
 import { RedisServer } from '../support/redis.ts';
 import { runtimes } from '../support/runtimes.ts';
@@ -74,5 +74,31 @@ describe.each(runtimes)('keys of a fleet on %s', (runtime) => {
     await expect(startLimpet(runtime, { config })).rejects.toThrow(
       /error limpet: fleet\.store does not answer \(redis: .*ECONNREFUSED.*fleet\.key, the copy of the keys of the fleet, is not there/,
     );
+  });
+
+  test('a store that was emptied has the same keys again, also for a node that never had them', async (context) => {
+    needProgram(context, 'redis');
+    const redis = await RedisServer.start();
+    context.onTestFinished(() => redis.kill());
+    await using origins = await together(names.map((name) => httpOrigin(name)));
+    const config = { ...configFor(origins), fleet: { store: redis.url, timeout: '2s' } };
+    const env = stateFolder();
+    await using one = await startLimpet(runtime, { config, env });
+    const visitor = new Visitor(one.url);
+    const home = echoOf(await visitor.ask()).server;
+    await redis.kill();
+    const socketPath = join(env.LIMPET_STATE, 'admin.sock');
+    const isConnected = async () => {
+      const { body } = await ask('http://admin/v1/fleet', { socketPath });
+      return (JSON.parse(body) as { connected: boolean }).connected;
+    };
+    await until('it is cut off', async () => !(await isConnected()));
+    await redis.start();
+    await until('it is back', isConnected);
+    await using two = await startLimpet(runtime, { config });
+    const there = new Visitor(two.url);
+    for (const [name, value] of visitor.cookies) there.cookies.set(name, value);
+    const reply = await there.ask();
+    expect([echoOf(reply).server, reply.setCookies]).toEqual([home, []]);
   });
 });
