@@ -2,10 +2,11 @@
  * An admin listener that answers in the shapes of the admin API for a balancer that does not exist: as many servers and sessions as
  * a test wants, which live, die and move when it says so.
  */
+
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { DashboardFiles } from '../../src/admin/dashboard-files.ts';
-import type { ServerView } from '../../src/admin/schemas.ts';
+import type { FleetView, ServerView } from '../../src/admin/schemas.ts';
 
 /** A server without what is lost with it, which this page does without. */
 export type FakeServer = Omit<ServerView, 'loss'>;
@@ -16,6 +17,8 @@ export interface FakeSetup {
   /** '': none is needed. */
   readonly token?: string;
   readonly readToken?: string;
+  /** It is one of two nodes. */
+  readonly isFleet?: true;
 }
 
 const pageLimit = 1_000;
@@ -140,6 +143,7 @@ export class FakeAdmin implements AsyncDisposable {
   private json(method: string, url: URL, body: Record<string, unknown>, response: ServerResponse): void {
     const [, , what = '', pool = '', name = ''] = url.pathname.split('/').map(decodeURIComponent);
     if (what === 'status') send(response, this.status());
+    else if (what === 'fleet' && this.setup.isFleet === true) send(response, this.fleet());
     else if (what === 'pools') send(response, this.pools());
     else if (what === 'servers' && pool === '') send(response, this.servers);
     else if (what === 'servers' && method === 'PATCH') {
@@ -154,6 +158,33 @@ export class FakeAdmin implements AsyncDisposable {
       send(response, {});
     } else if (what === 'explain') send(response, explanation);
     else fail(response, 404, 'not-found');
+  }
+
+  private fleet(): FleetView {
+    const node = (id: string, name: string, self: boolean, differs: string[]): FleetView['nodes'][number] => ({
+      id,
+      name,
+      self,
+      state: 'live',
+      version: '0.1.0',
+      runtime: 'bun',
+      startedAt: new Date(this.startedAt).toISOString(),
+      silentMs: 200,
+      clockAheadMs: -300,
+      configHash: id,
+      differs,
+      pending: 0,
+      failure: null,
+    });
+    return {
+      connected: true,
+      reason: null,
+      revision: 3,
+      unsent: 0,
+      leaseMs: 10_000,
+      nodes: [node('0f1e2d3c', 'lb1', true, []), node('4b5a6978', 'lb2', false, ['pools.shop.balance'])],
+      pools: [{ name: 'shop', requestsPerSecond: 480, sessions: { atLeast: 600, atMost: 900 } }],
+    };
   }
 
   private change(server: FakeServer, { state, weight }: Record<string, unknown>): void {

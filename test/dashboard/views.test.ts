@@ -12,10 +12,17 @@ const shared = (context: TestContext) => (started ??= startBrowser(context));
 afterAll(async () => (await started?.catch(() => undefined))?.close());
 
 const small = { pools: { shop: 4, chat: 2 }, sessions: 900 };
+const inFleet = { ...small, isFleet: true } as const;
 
 /** Each view, and a sign that it is there. */
 const views: readonly (readonly [address: string, open: (page: Page) => Promise<unknown>])[] = [
-  ['#/overview', (page) => page.getByText('Sessions at home').waitFor()],
+  [
+    '#/overview',
+    async (page) => {
+      await page.getByText('Sessions at home').waitFor();
+      await page.getByText('differs in pools.shop.balance').waitFor();
+    },
+  ],
   ['#/servers', (page) => page.getByText('chat/c1').waitFor()],
   ['#/servers/shop/s2', (page) => page.getByRole('button', { name: 'Take down' }).waitFor()],
   [
@@ -46,7 +53,7 @@ const looks: readonly (readonly [name: string, setup: PageSetup])[] = [
 describe('accessibility', () => {
   test.for(looks)('axe-core finds no serious fault in any view, %s', { timeout }, async ([, setup], context) => {
     const browser = await shared(context);
-    await using fake = await new FakeAdmin(small).listen();
+    await using fake = await new FakeAdmin(inFleet).listen();
     // Nothing that moves is still half transparent when it is looked at.
     const { page, complaints } = await openPage(browser, fake.url, { ...setup, reducedMotion: 'reduce' });
     await page.getByText('Live', { exact: true }).waitFor();

@@ -1,4 +1,5 @@
 /** The balancers of the fleet, as this one knows them; nothing without a fleet. */
+import type { FleetView } from '../api/types.ts';
 import { fleet } from '../state/store.ts';
 import { rate, short } from '../ui/format.ts';
 
@@ -14,37 +15,11 @@ export function Fleet() {
           {now.connected ? `${live} of ${now.nodes.length} nodes are there` : `cut off: ${now.reason ?? ''}`}
         </p>
       </header>
-      <div class="fleet-frame">
-        <table class="fleet">
-          <thead>
-            <tr>
-              <th scope="col">Node</th>
-              <th scope="col">State</th>
-              <th scope="col">Version</th>
-              <th scope="col">Clock</th>
-              <th scope="col">Orders</th>
-              <th scope="col">Differs from this one</th>
-            </tr>
-          </thead>
-          <tbody>
-            {now.nodes.map((node) => (
-              <tr key={node.id}>
-                <th scope="row">
-                  {node.name}
-                  {node.self && <small> (this one)</small>}
-                </th>
-                <td>{node.state === 'live' ? 'there' : `gone for ${Math.round(node.silentMs / 1000)} s`}</td>
-                <td>
-                  {node.version} {node.runtime}
-                </td>
-                <td>{(node.clockAheadMs / 1000).toFixed(1)} s</td>
-                <td>{node.pending === 0 ? 'done' : (node.failure ?? `${node.pending} to do`)}</td>
-                <td>{node.differs.length === 0 ? '–' : node.differs.join(', ')}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <ul class="fleet">
+        {now.nodes.map((node) => (
+          <Node key={node.id} node={node} />
+        ))}
+      </ul>
       {now.pools.map(({ name, sessions, requestsPerSecond }) => (
         <p key={name} class="pool-copies">
           {name}: {sessions.atLeast === sessions.atMost ? '' : `${short(sessions.atLeast)} to `}
@@ -52,5 +27,22 @@ export function Fleet() {
         </p>
       ))}
     </section>
+  );
+}
+
+function Node({ node }: { node: FleetView['nodes'][number] }) {
+  const { name, self, state, silentMs, version, runtime, clockAheadMs, pending, failure, differs } = node;
+  const facts = [
+    state === 'live' ? 'there' : `gone for ${Math.round(silentMs / 1000)} s`,
+    `${version} ${runtime}`,
+    `clock ${clockAheadMs < 0 ? '−' : '+'}${(Math.abs(clockAheadMs) / 1000).toFixed(1)} s`,
+    pending === 0 ? 'orders done' : `${pending} orders to do${failure === null ? '' : `: ${failure}`}`,
+    ...(differs.length === 0 ? [] : [`differs in ${differs.join(', ')}`]),
+  ];
+  return (
+    <li>
+      <strong>{name}</strong>
+      {self && ' (this one)'}: {facts.join(' · ')}
+    </li>
   );
 }
