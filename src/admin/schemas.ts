@@ -179,6 +179,10 @@ export const FleetSchema = z
     reason: z.string().nullable().openapi({ description: 'Why it does not answer.' }),
     revision: count.openapi({ description: 'Of the shared orders. It goes up with each of them.' }),
     unsent: count.openapi({ description: 'Servers with changes that the store does not have yet.' }),
+    sharers: count.openapi({
+      description:
+        'Nodes by which `maxRequests` of servers is divided at the one that answers; 1 unless `fleet.limits` is fleet.',
+    }),
     leaseMs: milliseconds.openapi({ description: 'Who has told nothing for so long is gone.' }),
     nodes: z
       .array(

@@ -69,8 +69,9 @@ export class FleetNodes {
   private digested: { readonly options: LimpetOptions; readonly digest: ConfigDigest } | null = null;
   /** Pools to which the rule of shared servers is not applied, as it was logged last. */
   private ruledOut = '';
-  /** Nodes that share the limits of servers, as the workers know it. */
+  /** Nodes that share the limits of servers: as the workers are told, and as all of them have it. */
   private sharers = 1;
+  private sharersInForce = 1;
 
   constructor(deps: FleetNodesDependencies) {
     this.deps = deps;
@@ -225,6 +226,7 @@ export class FleetNodes {
       reason: nodes.failure === '' ? null : nodes.failure,
       revision: nodes.revision,
       unsent: orders.unsent.length,
+      sharers: this.sharersInForce,
       leaseMs: fleet.lease,
       nodes: nodes.all.map((node) => nodeViewOf(node, nodes.revision)),
       pools: poolSums(nodes.live),
@@ -325,6 +327,7 @@ export class FleetNodes {
     if (fleet?.limits !== 'fleet' || live === this.sharers) return;
     this.sharers = live;
     if (pools.some(({ servers }) => servers.some(({ maxRequests }) => maxRequests > 0))) await rollout.reapply();
+    this.sharersInForce = this.sharers;
   }
 
   private async report(): Promise<OwnReport> {

@@ -181,6 +181,7 @@ export class FakeAdmin implements AsyncDisposable {
       reason: null,
       revision: 3,
       unsent: 0,
+      sharers: 1,
       leaseMs: 10_000,
       nodes: [node('0f1e2d3c', 'lb1', true, []), node('4b5a6978', 'lb2', false, ['pools.shop.balance'])],
       pools: [{ name: 'shop', requestsPerSecond: 480, sessions: { atLeast: 600, atMost: 900 } }],

@@ -1,6 +1,6 @@
 /** `maxRequests` of a server as a limit of the whole fleet: each balancer has its share, and more when another one is gone. */
 import { describe, expect, test } from 'vitest';
-import { fleetAt, fleetRedis, liveAt, startNode } from '../support/fleet-nodes.ts';
+import { fleetAt, fleetRedis, startNode } from '../support/fleet-nodes.ts';
 import { httpOrigin } from '../support/origin.ts';
 import { ask, configFor, until } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
@@ -23,7 +23,7 @@ describe.each(runtimes)('limits of a fleet on %s', (runtime) => {
     const fleet = { limits: 'fleet' };
     await using one = await startNode(runtime, redis, 'one', { config, fleet });
     await using two = await startNode(runtime, redis, 'two', { config, fleet });
-    await until('both share', async () => (await liveAt(one)).length === 2 && (await liveAt(two)).length === 2);
+    await until('both share', async () => (await fleetAt(one)).sharers === 2 && (await fleetAt(two)).sharers === 2);
     const all = [one, two].flatMap(({ url }) => Array.from({ length: 6 }, () => ask(url)));
     await until('the share is used', () => running === 4);
     await untilStill('what runs', () => running);
@@ -31,7 +31,7 @@ describe.each(runtimes)('limits of a fleet on %s', (runtime) => {
     release.resolve();
     expect((await Promise.all(all)).map(({ status }) => status)).toEqual(all.map(() => 200));
     await two.stop();
-    await until('one is alone', async () => (await fleetAt(one)).nodes.length === 1);
+    await until('one is alone', async () => (await fleetAt(one)).sharers === 1);
     release = Promise.withResolvers();
     const rest = Array.from({ length: 6 }, () => ask(one.url));
     await until('it has all of it', () => running === 4);

@@ -33,15 +33,17 @@ describe.each(runtimes)('a reload of one node on %s', (runtime) => {
     expect(new Set(await homesAt(two))).toEqual(new Set(['a', 'b']));
     await one.reload(nodeConfig(redis, 'one', { config: configOf('a') }));
     await until('two knows', async () => (await stateAt(two, 'b')) === 'draining');
+    await until('its workers know', async () => (await homesAt(two)).every((home) => home === 'a'));
     expect(new Set(await homesAt(two))).toEqual(new Set(['a']));
     expect(two.stderr()).toMatch(/server app\/b .*node one does not have it/);
     await one.reload(nodeConfig(redis, 'one', { config: configOf('a', 'b', 'c') }));
     await until('both use b', async () => (await stateAt(two, 'b')) === 'up' && (await stateAt(one, 'b')) === 'up');
     await until('one waits with c', async () => (await stateAt(one, 'c')) === 'draining');
+    await until('its workers know', async () => (await homesAt(one)).every((home) => home !== 'c'));
     expect(new Set(await homesAt(one))).toEqual(new Set(['a', 'b']));
     await two.reload(nodeConfig(redis, 'two', { config: configOf('a', 'b', 'c') }));
     await until('all use c', async () => (await stateAt(one, 'c')) === 'up' && (await stateAt(two, 'c')) === 'up');
-    expect(new Set(await homesAt(one))).toEqual(new Set(['a', 'b', 'c']));
+    await until('its workers know', async () => new Set(await homesAt(one)).size === 3);
   });
 
   test('where no server is on all nodes, each goes on with its own', { timeout: 120_000 }, async (context) => {
