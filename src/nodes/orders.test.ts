@@ -4,10 +4,14 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { needProgram } from '../../test/support/programs.ts';
 import { RedisServer } from '../../test/support/redis.ts';
+import { RedisCluster } from '../../test/support/redis-cluster.ts';
+import { until } from '../../test/support/until.ts';
 import { systemClock, systemTimers } from '../time/clock.ts';
 import { FleetStore } from './fleet-store.ts';
 import type { KeyRing } from './key-ring.ts';
+import { nodeScripts } from './node-scripts.ts';
 import { Orders, type ServerOrders } from './orders.ts';
+import { digestName, storeNames, wakeChannel } from './store-names.ts';
 
 async function stage(context: Parameters<typeof needProgram>[0]) {
   needProgram(context, 'redis');
@@ -137,4 +141,28 @@ test('of two nodes that change the ring at once one succeeds, and both have its 
   await b.orders.sync(a.orders.revision);
   expect(a.found.ring).toEqual([key('a'), key('b')]);
   expect(b.found.ring).toEqual(a.found.ring);
+});
+
+test('in a cluster of three: orders, a beat with all its keys, and the wake-up', {
+  timeout: 60_000,
+}, async (context) => {
+  needProgram(context, 'redis');
+  await using cluster = await RedisCluster.start();
+  const options = { address: cluster.url, timeout: 2000, now: () => systemClock.now(), timers: systemTimers };
+  const [store, other] = await Promise.all([FleetStore.connect(options), FleetStore.connect(options)]);
+  onTestFinished(() => [store, other].forEach((one) => void one.close()));
+  await Promise.all([store.ready(), other.ready()]);
+  const messages: string[] = [];
+  await other.listen(wakeChannel, (text) => messages.push(text));
+  const [a, b] = [node(store), node(other)];
+  a.say('shop/s', drain);
+  await a.orders.sync(0);
+  await b.orders.begin();
+  expect(b.found.holds).toEqual(new Map([['shop/s', drain]]));
+  const names = [storeNames.nodes, storeNames.revision, digestName('00'), storeNames.secret, storeNames.keys];
+  await until('it is woken', async () => {
+    const reply = await store.run(nodeScripts.beat, names, ['11111111', '{}', 60_000, 60_000, wakeChannel, 'ab', '']);
+    expect(reply.slice(1, 5)).toEqual(['1', '0', expect.any(String), '1']);
+    return messages.includes('11111111');
+  });
 });
