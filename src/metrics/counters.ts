@@ -47,6 +47,11 @@ const table = [
     'counter',
     'Requests and responses that went on although the store of the fleet could not record who owns their session (whenStoreLost: keep).',
   ],
+  [
+    'claims_held',
+    'counter',
+    'Claims that the store of the fleet has refused once, because another balancer had just claimed the session, or was using it.',
+  ],
   ['moves_told', 'counter', 'Moves and ends of sessions that the store of the fleet has told.'],
   [
     'moves_missed',

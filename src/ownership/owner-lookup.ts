@@ -73,6 +73,11 @@ export class OwnerLookup {
     return null;
   }
 
+  /** The token is not older than the moves that this balancer knows. One without a date never names a later owner. */
+  private isCurrent({ recognition: { seen } }: Session): boolean {
+    return seen !== 0 && this.missed.covers(seen);
+  }
+
   /** The table has the session, and its owner is known to the store, or has to be. True: the store is asked first. */
   private mustAsk(session: Session): boolean {
     const { record } = this;
@@ -131,7 +136,7 @@ export class OwnerLookup {
     const isAnnounced = record.isAnnounced(session);
     if (look !== 'live') {
       if (look === 'ended') return named;
-      if (isAnnounced && !this.missed.covers(session.recognition.seen)) {
+      if (isAnnounced && !this.isCurrent(session)) {
         session.onStore('record-missing');
         if (session.storeState === 'must-query') return named;
       }

@@ -17,9 +17,10 @@ import type { TableUpdates } from './table-updates.ts';
 /**
  * The result of a question. known: the table has the answer, look it up again. ended: the session ended before the question, so long ago
  * that the table may not have it. lost: the store no longer has the copy that it had. ending: the session is over, but the store has not
- * recorded it yet. postponed: the store was not asked, because too many new names are being recorded; a later request does it.
+ * recorded it yet. postponed: the store was not asked, because too many new names are being recorded; a later request does it. held: the
+ * session keeps its owner, for the time being.
  */
-export type QueryOutcome = 'known' | 'ended' | 'failed' | 'lost' | 'ending' | 'postponed';
+export type QueryOutcome = 'known' | 'ended' | 'failed' | 'lost' | 'ending' | 'postponed' | 'held';
 
 /** A larger state is not sent along with a request: some servers accept no header above 8 KiB. */
 const maxSentBytes = 3072;
@@ -62,10 +63,15 @@ export class OwnerQueries {
     this.deps = deps;
   }
 
-  /** The store answered the last call, or was not asked for a moment. With other balancers nothing is claimed while it is false. */
-  get mayClaim(): boolean {
-    const { access, newKeys, now } = this.deps;
-    return newKeys === null || access.isWorthAsking(now());
+  /**
+   * With other balancers nothing is claimed while the store does not answer. `isRefused`: it was asked, and the claim has failed. `mayKeep`:
+   * another server may stand in.
+   */
+  ruleFor(isRefused: boolean, mayKeep: boolean): 'claim' | 'keep' | 'refuse' {
+    const { access, now } = this.deps;
+    if (!isRefused && access.isWorthAsking(now())) return 'claim';
+    // While the store works, it has refused this one claim alone.
+    return mayKeep || access.isHealthy ? 'keep' : 'refuse';
   }
 
   /** Asks for the owner of a session that the table does not have. */
@@ -91,28 +97,37 @@ export class OwnerQueries {
    * small enough to be sent along with the request.
    */
   announce(session: SessionView, server: Server, done: (outcome: QueryOutcome, copy: SentCopy | null) => void): void {
-    const { epoch, version } = session;
+    const { epoch, version, isMoving } = session;
     if (session.firstPlacement && !this.mayRecordKey()) {
       this.deps.counters.add(counter.owners_postponed);
       queueMicrotask(() => done('postponed', null));
       return;
     }
     const ref = this.refOf(session);
-    const claim = () => this.claim(ref, server, epoch, version);
+    const intent = isMoving && this.deps.newKeys !== null ? 'move' : '';
+    const claim = () => this.claim(ref, server, epoch, version, intent);
     const name = `claim ${ref.key.id} ${epoch} ${server.id} ${version}`;
     void this.share(name, claim).then(({ outcome, copy }) => done(outcome, copy));
   }
 
-  private async claim(ref: SessionRef, server: Server, epoch: number, version: number): Promise<Announced> {
-    const { access, counters, updates } = this.deps;
+  private async claim(
+    ref: SessionRef,
+    server: Server,
+    epoch: number,
+    version: number,
+    intent = '',
+  ): Promise<Announced> {
+    const { access, counters, newKeys, updates } = this.deps;
     const { claimTtlMs } = this.settings;
-    const result = await access.call(access.store.claim(ref.key, epoch - 1, server.id, claimTtlMs));
+    const result = await access.call(access.store.claim(ref.key, epoch - 1, server.id, claimTtlMs, intent));
     if (result === null) {
       counters.add(counter.claims_failed);
+      if (newKeys !== null) updates.noteUnanswered(ref, server, epoch);
       return failed;
     }
     if (result.state === 'ending') return { outcome: 'ending', copy: null };
     updates.applyClaim(ref, server, epoch, result);
+    if (result.state === 'held') return { outcome: 'held', copy: null };
     const copy = result.state === 'claimed' ? result.copy : null;
     if (copy !== null && copy.version === 0 && version > 0) {
       // The new owner would begin with an empty session, and nobody would notice.

@@ -66,6 +66,7 @@ export class SessionRecord {
   /** Copies from `entry` whether its owner still has to be announced to the store. */
   applyAnnounced(session: Session, isPending = this.entry.claiming): void {
     session.onStore(isPending ? 'record-unannounced' : 'record-known');
+    session.isMoving = isPending && this.entry.moving;
   }
 
   /** Records the session with the token's epoch and the server of that slot, unless the table has a record already. */

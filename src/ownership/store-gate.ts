@@ -56,7 +56,7 @@ const putFaults: Readonly<Record<Exclude<PutOutcome, 'kept'>, Fault>> = {
 };
 
 /** What the client gets when the store does not say where the request may go. */
-const queryFaults: Readonly<Record<Exclude<QueryOutcome, 'known' | 'ended' | 'postponed'>, Fault>> = {
+const queryFaults: Readonly<Record<Exclude<QueryOutcome, 'known' | 'ended' | 'postponed' | 'held'>, Fault>> = {
   failed: balancerFaults.sessionStore,
   lost: balancerFaults.sessionLost,
   ending: balancerFaults.sessionEnding,
@@ -137,8 +137,12 @@ export class StoreGate {
     this.generation++;
     if (outcome === 'known') owner.session.onStore('answered');
     else if (outcome === 'ended') owner.session.onStore('answered-ended');
-    else if (outcome === 'postponed') owner.session.onStore('failed');
-    else if (outcome === 'failed' && owners.settings.degrade) {
+    else if (outcome === 'postponed' || outcome === 'held') this.goOnWithoutClaim();
+    else if (outcome === 'failed' && !('responses' in owners)) {
+      // Only an owner that fails needs the store, and then `whenStoreLost` holds.
+      this.noteWithoutStore(owners);
+      this.goOnWithoutClaim();
+    } else if (outcome === 'failed' && owners.settings.degrade) {
       this.noteWithoutStore(owners);
       owner.session.onStore('failed');
     } else {
@@ -146,6 +150,15 @@ export class StoreGate {
       return;
     }
     owner.onStoreAnswer();
+  }
+
+  /** The store does not take this claim now, or does not answer. */
+  private goOnWithoutClaim(): void {
+    const { session } = this.owner;
+    // The claim is void: owner and epoch are those of the token, or the table's.
+    session.begin();
+    session.reason = 'new';
+    session.onStore('failed');
   }
 
   /** Goes on without the store. Only a session with a copy loses something by that. */

@@ -138,16 +138,30 @@ export class TableUpdates {
   applyClaim(ref: SessionRef, server: Server, epoch: number, result: ClaimResult): void {
     const { table, counters, now } = this.deps;
     if (result.state === 'ended') table.bury(ref, now());
-    else if (result.state === 'claimed') {
+    else if (result.state === 'held') {
+      counters.add(counter.claims_held);
+      table.retract(ref, epoch, server.slot, now(), this.entry);
+    } else if (result.state === 'claimed') {
       counters.add(counter.claims);
       table.confirm(ref, epoch, server.slot, result.copy.version, now());
     } else if (result.epoch === epoch && server.hasId(result.owner)) {
-      // Another worker has announced the same owner.
+      // Another worker, or another balancer, has announced the same owner.
+      if (result.byOther === true) table.settle(ref, epoch, server.slot, now(), this.entry);
       table.confirm(ref, epoch, server.slot, -1, now());
     } else {
       counters.add(counter.claims_lost);
       this.applyOwner(ref, result.epoch, result.owner);
     }
+  }
+
+  /**
+   * The store has not answered that claim, and may have carried it out or not. Other balancers have to agree to the owner: the former one
+   * stays until the store can be asked.
+   */
+  noteUnanswered(ref: SessionRef, server: Server, epoch: number): void {
+    const { table, now } = this.deps;
+    table.retract(ref, epoch, server.slot, now(), this.entry);
+    table.doubt(ref, now());
   }
 
   /** The store has a later owner than the table. If that server is not in this config, the next request finds another owner. */

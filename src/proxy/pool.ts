@@ -193,9 +193,8 @@ export class Pool implements ConnectionOwner, PlacementPool {
 
   claimRule({ storeState }: SessionView): 'claim' | 'keep' | 'refuse' {
     const { ownersInStore, recorder } = this;
-    if (recorder === null || ownersInStore === null) return 'claim';
-    if (recorder.mayClaim && storeState !== 'without-store') return 'claim';
-    return ownersInStore.settings.degrade ? 'keep' : 'refuse';
+    if (ownersInStore === null || recorder === null) return 'claim';
+    return recorder.ruleFor(storeState === 'without-store', ownersInStore.settings.degrade);
   }
 
   /** A place on the server; false when another worker took the last one. */

@@ -38,8 +38,8 @@ export interface StoreDescriptor<Address> {
 export interface OpenOptions extends StoreOptions {
   /** Milliseconds: the longest wait for a store on another machine. */
   readonly timeout: number;
-  /** A shared store keeps so many moves and ends of each pool for other balancers. Left out: there are none. */
-  readonly history?: number;
+  /** There are other balancers: the id of this one, and how many moves and ends of each pool are kept for them. Left out: there are none. */
+  readonly fleet?: { readonly node: string; readonly history: number } | undefined;
   /** A store on a disk completes an operation when it is on the disk. */
   readonly sync: boolean;
   /** A store that is bounded by itself asks this what to drop. */

@@ -74,8 +74,8 @@ export class EncryptedStore implements SteppedStore {
     return this.store.put(this.hidden(key), this.seal(key, put));
   }
 
-  async claim(key: SessionKey, epoch: number, owner: number, ttl: number): Promise<ClaimResult> {
-    const result = await this.store.claim(this.hidden(key), epoch, owner, ttl);
+  async claim(key: SessionKey, epoch: number, owner: number, ttl: number, intent = ''): Promise<ClaimResult> {
+    const result = await this.store.claim(this.hidden(key), epoch, owner, ttl, intent);
     return result.state === 'claimed' ? { state: 'claimed', copy: this.open(key, result.copy) } : result;
   }
 

@@ -99,9 +99,9 @@ export class EndingStore implements Store {
     return this.logFailure(this.store.put(key, put));
   }
 
-  async claim(key: SessionKey, epoch: number, owner: number, ttl: number): Promise<ClaimResult> {
+  async claim(key: SessionKey, epoch: number, owner: number, ttl: number, intent = ''): Promise<ClaimResult> {
     this.refuseEnding(key);
-    return this.logFailure(this.store.claim(key, epoch, owner, ttl));
+    return this.logFailure(this.store.claim(key, epoch, owner, ttl, intent));
   }
 
   async rotate(key: SessionKey, to: SessionId, put: Put): Promise<RotateResult> {

@@ -19,11 +19,11 @@ export const redis = {
   hasPassword: true,
   package: 'ioredis',
   parse: parseRedis,
-  async open(address, { clock, history = 0, stateBytes, timeout, timers, tombstoneTime }) {
+  async open(address, { clock, fleet, stateBytes, timeout, timers, tombstoneTime }) {
     const { RedisStore } = await import('./redis.ts');
     return RedisStore.open(
       address,
-      { tombstoneTime, stateBytes, timeout, history, mayBeAway: history > 0 },
+      { tombstoneTime, stateBytes, timeout, ...fleet, mayBeAway: fleet !== undefined },
       () => clock.now(),
       timers,
     );

@@ -6,14 +6,14 @@
  *
  * A message on the channel `limpet-moves` says that a pool has something new; because a message can be lost, every stream is looked at once
  * a second as well. The stream is bounded: when the entry up to which it was read is not there any more, others may be gone unread,
- * and the listener is told (`onMissed`).
+ * and the listener is told (`onMissed`). The same connections carry what balancers ask each other before a move.
  */
 import type { Cluster, Redis } from 'ioredis';
 import type { RedisAddress } from './redis-address.ts';
 import { connectRedis } from './redis-connection.ts';
-import { movesName, poolOf } from './redis-names.ts';
-import { movesChannel } from './redis-scripts.ts';
-import type { SessionId } from './store.ts';
+import { movesName, poolOf, tagOf } from './redis-names.ts';
+import { intendScript, movesChannel } from './redis-scripts.ts';
+import type { SessionId, SessionKey } from './store.ts';
 
 /** Another owner, or the end, of one session. */
 export interface Move {
@@ -28,6 +28,8 @@ export interface MovesListener {
   onMoves(pool: string, moves: readonly Move[]): void;
   /** Moves of that pool until that time (Unix milliseconds, by the clock of the store) may be missing. */
   onMissed(pool: string, until: number): void;
+  /** A message of a balancer to all, this one included. */
+  onMessage(text: string): void;
 }
 
 export interface RedisMovesOptions {
@@ -41,6 +43,7 @@ export interface RedisMovesOptions {
 /** Entries that one answer brings at most: each takes a moment in which the supervisor does nothing else. */
 const pageSize = 1000;
 const beginning = '0-0';
+const agreementsChannel = 'limpet-agreements';
 
 type Entry = [id: string, fields: string[]];
 
@@ -74,9 +77,12 @@ export class RedisMoves {
     const { reader, subscriber } = moves;
     // The store tells of its failures; these connections are made anew by themselves.
     for (const redis of [reader, subscriber]) redis.on('error', () => {});
-    subscriber.on('message', (_channel: string, tag: string) => void moves.read(poolOfMessage(tag)));
+    subscriber.on('message', (channel: string, text: string) => {
+      if (channel === movesChannel) void moves.read(poolOfMessage(text));
+      else listener.onMessage(text);
+    });
     subscriber.on('ready', () => {
-      subscriber.subscribe(movesChannel).catch(() => {});
+      subscriber.subscribe(movesChannel, agreementsChannel).catch(() => {});
     });
     reader.on('ready', () => void moves.readAll());
     await Promise.all([reader, subscriber].map((redis) => redis.connect().catch(() => {})));
@@ -96,6 +102,17 @@ export class RedisMoves {
   /** Reads what is new in all streams. To be called every second or so. Resolves when it is done, also when the store does not answer. */
   async readAll(): Promise<void> {
     await Promise.all([...this.positions.keys()].map((pool) => this.read(pool)));
+  }
+
+  /** Sends a message to all balancers. */
+  async publish(text: string): Promise<void> {
+    await this.reader.publish(agreementsChannel, text);
+  }
+
+  /** Notes that a session is to be moved. False: it is over, or nothing is known of it. */
+  async intend({ pool, id }: SessionKey, intent: string): Promise<boolean> {
+    const reply = await this.reader.eval(intendScript, 1, `limpet:{${tagOf(pool)}}:${id}`, intent);
+    return Array.isArray(reply) && reply[0] === 'yes';
   }
 
   close(): void {

@@ -12,6 +12,9 @@
  * (`limpet-moves:{pool}`, redis-moves.ts): nothing of that happens without the other balancers being told.
  */
 
+/** A claim away from an owner that another balancer has chosen so long ago (ms) is refused once. */
+const heldMs = 3000;
+
 /** The channel on which a script says of which pool there is something new to read. */
 export const movesChannel = 'limpet-moves';
 
@@ -76,12 +79,21 @@ end
 `;
 }
 
+/** intent. A session that is live is to be moved, if nobody asks for it meanwhile. */
+export const intendScript = `
+  local k = redis.call('HMGET', KEYS[1], 'x', 'e')
+  if k[1] or not k[2] then return {'no'} end
+  redis.call('HSET', KEYS[1], 'm', ARGV[1])
+  return {'yes'}`;
+
 /** `history`: entries of the stream that are kept for balancers that were away; 0: there is no other balancer. */
 export function scriptsFor(history: number) {
   const publish = publishing(history);
   return {
+    /** Who asks for the owner is about to send it a request: no move that was agreed to before may go on. */
     read: `
-    local k = redis.call('HMGET', KEYS[1], 'x', 'o', 'e', 'v', 'b', 'd', 'u')
+    local k = redis.call('HMGET', KEYS[1], 'x', 'o', 'e', 'v', 'b', 'd', 'u', 'm')
+    if k[8] then redis.call('HDEL', KEYS[1], 'm') end
     if k[1] then return {'ended'} end
     if not k[3] then return {'none'} end
     return {'live', k[2], k[3], k[4], k[5], k[6], tostring(redis.call('PTTL', KEYS[1])), k[7] or ''}`,
@@ -92,17 +104,34 @@ export function scriptsFor(history: number) {
     if before and tonumber(ARGV[2]) > before then publish(KEYS[1], ARGV[2], ARGV[1]) end
     keep(KEYS[1], was, ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7])
     return {'stored'}`,
-    /** epoch owner ttl next */
+    /** epoch owner ttl next node intent. Of a fleet: n the node that claimed last, t when, h the node that was held back, m an intent. */
     claim: `${refuse}${publish}
-    local k = redis.call('HMGET', KEYS[1], 'x', 'e', 'o', 'v', 'b', 'd', 'u')
+    local k = redis.call('HMGET', KEYS[1], 'x', 'e', 'o', 'v', 'b', 'd', 'u', 'n', 't', 'h', 'm')
+    local node, intent = ARGV[5], ARGV[6]
+    local other = k[8] and k[8] ~= node
     if k[1] then return {'ended'} end
     if not k[2] then
       keep(KEYS[1], false, ARGV[2], ARGV[4], '0', '', '', ARGV[3], '')
-      if tonumber(ARGV[4]) > 1 then publish(KEYS[1], ARGV[4], ARGV[2]) end
+      if node ~= '' then redis.call('HSET', KEYS[1], 'n', node) end
+      if tonumber(ARGV[4]) > 1 then
+        redis.call('HSET', KEYS[1], 't', clock())
+        publish(KEYS[1], ARGV[4], ARGV[2])
+      end
       return {'claimed', ARGV[2], ARGV[4], '0', '', '', ARGV[3], ''}
     end
-    if tonumber(k[2]) > tonumber(ARGV[1]) then return {'lost', k[2], k[3]} end
+    if tonumber(k[2]) > tonumber(ARGV[1]) then return {'lost', k[2], k[3], other and 'other' or ''} end
+    if intent ~= '' then
+      if k[11] ~= intent then return {'held'} end
+      redis.call('HDEL', KEYS[1], 'm')
+    elseif other and k[9] and k[10] ~= node and tonumber(k[4]) == 0 and clock() - k[9] < ${heldMs} then
+      redis.call('HSET', KEYS[1], 'h', node)
+      return {'held'}
+    end
     redis.call('HSET', KEYS[1], 'o', ARGV[2], 'e', ARGV[4])
+    if node ~= '' then
+      redis.call('HSET', KEYS[1], 'n', node, 't', clock())
+      redis.call('HDEL', KEYS[1], 'h')
+    end
     publish(KEYS[1], ARGV[4], ARGV[2])
     return {'claimed', ARGV[2], ARGV[4], k[4], k[5], k[6], tostring(redis.call('PTTL', KEYS[1])), k[7] or ''}`,
     /** epoch tombstone */

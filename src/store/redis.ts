@@ -34,6 +34,8 @@ export interface RedisOptions extends Pick<StoreOptions, 'tombstoneTime' | 'stat
   readonly timeout: number;
   /** Moves and ends of each pool that are kept for other balancers. Left out: there are none. */
   readonly history?: number;
+  /** Id of this balancer among them. Left out: it is the only one. */
+  readonly node?: string;
   /** It may be away at the start: it is connected to as soon as it is there. Default false: opening fails. */
   readonly mayBeAway?: boolean;
 }
@@ -129,14 +131,18 @@ export class RedisStore implements SteppedStore {
     return putResult(await this.run('put', [nameOf(key), ...indexOf(key, put)], wordsOf(put)));
   }
 
-  async claim(key: SessionKey, epoch: number, owner: number, ttl: number): Promise<ClaimResult> {
+  async claim(key: SessionKey, epoch: number, owner: number, ttl: number, intent = ''): Promise<ClaimResult> {
     checkTime(ttl);
     // The first owner is told to nobody.
     const names = epoch > 0 ? [nameOf(key), ...this.movesOf(key)] : [nameOf(key)];
-    const reply = await this.run('claim', names, [epoch, owner, Math.ceil(ttl), epoch + 1]);
+    const words = [epoch, owner, Math.ceil(ttl), epoch + 1, this.options.node ?? '', intent];
+    const reply = await this.run('claim', names, words);
     const state = textAt(reply, 0);
     if (state === 'claimed') return { state, copy: this.readCopy(reply) };
-    return state === 'ended' ? { state } : { state: 'lost', epoch: numberAt(reply, 1), owner: numberAt(reply, 2) };
+    if (state === 'ended') return { state };
+    if (state === 'held') return { state };
+    const lost = { state: 'lost', epoch: numberAt(reply, 1), owner: numberAt(reply, 2) } as const;
+    return textAt(reply, 3) === 'other' ? { ...lost, byOther: true } : lost;
   }
 
   async destroy(key: SessionKey, epoch: number): Promise<EndResult> {

@@ -66,13 +66,17 @@ class Batch<T> {
   }
 }
 
-/** Replies what comes over the port, until it closes. The store stays open. */
-export function serveStore(store: Store, port: MessagePort): void {
+/** Replies what comes over the port, until it closes. The store stays open. `claim`: what is done instead of the store's own. */
+export function serveStore(
+  store: Store,
+  port: MessagePort,
+  claim: Store['claim'] = (...args) => store.claim(...args),
+): void {
   const scans = new Map<number, AsyncIterator<Entry>>();
   const methods: Methods = {
     read: (key) => store.read(key),
     put: (key, put) => store.put(key, put),
-    claim: (key, epoch, owner, ttl) => store.claim(key, epoch, owner, ttl),
+    claim,
     destroy: (key, epoch) => store.destroy(key, epoch),
     rotate: (key, to, put) => store.rotate(key, to, put),
     touch: (key, epoch, ttl) => store.touch(key, epoch, ttl),
@@ -139,8 +143,8 @@ export class RemoteStore implements Store {
     return this.call('put', key, { ...put, data: compact(put.data) });
   }
 
-  claim(key: SessionKey, epoch: number, owner: number, ttl: number): Promise<ClaimResult> {
-    return this.call('claim', key, epoch, owner, ttl);
+  claim(key: SessionKey, epoch: number, owner: number, ttl: number, intent = ''): Promise<ClaimResult> {
+    return this.call('claim', key, epoch, owner, ttl, intent);
   }
 
   destroy(key: SessionKey, epoch: number): Promise<EndResult> {

@@ -117,12 +117,20 @@ export type ClaimResult =
       readonly copy: Copy;
     }
   | {
-      /** Another server was faster. */
+      /** Another server was faster. `byOther`: another balancer has made it the owner. */
       readonly state: 'lost';
+      readonly byOther?: boolean;
       /** The epoch that has the session now. */
       readonly epoch: number;
       /** The server that owns it now. */
       readonly owner: number;
+    }
+  | {
+      /**
+       * held: refused, and nothing has changed. Another balancer has claimed the session a moment ago (each balancer is refused once for that),
+       * or a request has gone to the owner since all balancers agreed to the move.
+       */
+      readonly state: 'held';
     }
   | {
       /** The session is over. */
@@ -168,9 +176,10 @@ export interface Store {
   /**
    * Makes `owner` the owner, at `epoch` + 1, if the session's epoch is `epoch` or lower, or nothing is kept of it: then
    * only the claim is kept (version 0, no data) for `ttl` milliseconds, so that a late put of the former owner is fenced.
-   * A live copy keeps its own expiry. A session at a higher epoch is lost.
+   * A live copy keeps its own expiry. A session at a higher epoch is lost. `intent`: the owner is up, and all balancers have to agree
+   * that no request of the session is running (workers/move-agreements.ts); '' or left out: the owner has failed.
    */
-  claim(key: SessionKey, epoch: number, owner: number, ttl: number): Promise<ClaimResult>;
+  claim(key: SessionKey, epoch: number, owner: number, ttl: number, intent?: string): Promise<ClaimResult>;
   /**
    * Ends the session, also an unknown one: a tombstone stays for `tombstoneTime`. Fenced when `epoch` is lower than its own;
    * with `anyEpoch` never.

@@ -194,7 +194,8 @@ export class SessionTable {
     }
     if (at > 0) {
       // Removed first: a thread that is killed in between leaves no part of the old record.
-      if (out.epoch >= epoch) epoch = out.epoch + 1;
+      // Another node may have used the session meanwhile: whether its epoch has gone up is for the store to say.
+      if (out.epoch >= epoch && !announce) epoch = out.epoch + 1;
       records.forget(page, at, header.expired);
       at = pages.probe(page, key);
     } else if (at === 0) {
@@ -329,6 +330,33 @@ export class SessionTable {
     }
     pages.unlock(page);
     return current;
+  }
+
+  /**
+   * The store has refused the claim of that epoch by that server: the session belongs to its former owner, as before. Nothing happens when
+   * the record is another one by now.
+   */
+  retract(key: Fingerprint, epoch: number, server: number, now: number, out: Entry): void {
+    const { pages, records } = this;
+    const page = pages.pageOf(key);
+    pages.lock(page);
+    const at = pages.probe(page, key);
+    const isClaim =
+      records.read(at, now, out) === 'live' && out.claiming && out.epoch === epoch && out.server === server;
+    if (isClaim && out.former !== 0 && out.former !== nobody)
+      this.handOver(at, Math.max(1, epoch - out.steps), out.former, now, out, false);
+    pages.unlock(page);
+  }
+
+  /** Another node has made the same server the owner, and it has taken requests there: it is not provisional here. */
+  settle(key: Fingerprint, epoch: number, server: number, now: number, out: Entry): void {
+    const { pages, records } = this;
+    const page = pages.pageOf(key);
+    pages.lock(page);
+    const at = pages.probe(page, key);
+    if (records.read(at, now, out) === 'live' && out.epoch === epoch && out.server === server && out.former !== 0)
+      records.setFormer(at, 0, 0, false);
+    pages.unlock(page);
   }
 
   /** The store has this version, put by the owner of that epoch. It never goes down within an epoch. False as for `confirm`. */

@@ -215,6 +215,11 @@ export class FleetNodes {
     return parts === null || parts.nodes.isConnected ? [] : [`cut off from fleet.store: ${parts.nodes.failure}`];
   }
 
+  /** Ids of the other nodes that are there. */
+  get others(): readonly string[] {
+    return this.nodes?.live.filter(({ isOwn }) => !isOwn).map(({ report }) => report.id) ?? [];
+  }
+
   /** null: there is no `fleet` in the config. */
   view(): FleetView | null {
     const { parts } = this;

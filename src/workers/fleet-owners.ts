@@ -1,12 +1,22 @@
-/** What this balancer does for the others of its fleet, and they for it, with the owners of sessions: it follows their moves, and renews records. */
+/**
+ * What this balancer does for the others of its fleet, and they for it, with the owners of sessions: it follows their moves, asks them before
+ * moves of its own, and renews records.
+ */
 import type { FleetOptions, LimpetOptions } from '../config/options.ts';
 import type { Numbers } from '../shared/slots.ts';
 import { parseRedis } from '../store/redis-address.ts';
-import { RedisMoves } from '../store/redis-moves.ts';
+import { type MovesListener, RedisMoves } from '../store/redis-moves.ts';
+import type { Store } from '../store/store.ts';
+import { MoveAgreements } from './move-agreements.ts';
 import { MoveFollower, type MoveFollowerDependencies } from './move-follower.ts';
 import { OwnerRenewal, type OwnerRenewalDependencies } from './owner-renewal.ts';
 
-export type FleetOwnersDependencies = MoveFollowerDependencies & OwnerRenewalDependencies;
+export interface FleetOwnersDependencies extends MoveFollowerDependencies, OwnerRenewalDependencies {
+  /** Id of this node. */
+  readonly node: string;
+  /** Ids of the other nodes that are there. */
+  readonly others: () => readonly string[];
+}
 
 /** Between two looks at all streams (ms), for messages that were lost. */
 const lookPauseMs = 1000;
@@ -16,11 +26,18 @@ export class FleetOwners {
   private readonly follower: MoveFollower;
   private readonly renewal: OwnerRenewal;
   private readonly moves: RedisMoves;
+  private readonly agreements: MoveAgreements;
   private cancelTimer: () => void = () => {};
 
-  private constructor(moves: RedisMoves, follower: MoveFollower, deps: FleetOwnersDependencies) {
+  private constructor(
+    moves: RedisMoves,
+    follower: MoveFollower,
+    agreements: MoveAgreements,
+    deps: FleetOwnersDependencies,
+  ) {
     this.deps = deps;
     this.moves = moves;
+    this.agreements = agreements;
     this.follower = follower;
     this.renewal = new OwnerRenewal(deps);
   }
@@ -31,8 +48,23 @@ export class FleetOwners {
     // The config has been checked.
     if (address === null) throw new Error('fleet.store is no address of a Redis');
     const follower = new MoveFollower(deps);
-    const moves = await RedisMoves.open(address, follower, { timeout, history, now: () => deps.clock.now() });
-    return new FleetOwners(moves, follower, deps);
+    const agreements: MoveAgreements = new MoveAgreements({
+      ...deps,
+      publish: (text) => moves.publish(text),
+      intend: (key, intent) => moves.intend(key, intent),
+    });
+    const listener: MovesListener = {
+      onMoves: (pool, told) => follower.onMoves(pool, told),
+      onMissed: (pool, until) => follower.onMissed(pool, until),
+      onMessage: (text) => agreements.onMessage(text),
+    };
+    const moves = await RedisMoves.open(address, listener, { timeout, history, now: () => deps.clock.now() });
+    return new FleetOwners(moves, follower, agreements, deps);
+  }
+
+  /** `Store.claim`, after all nodes have agreed where the owner is up. */
+  get claim(): Store['claim'] {
+    return (...args) => this.agreements.claim(...args);
   }
 
   /** Another config is in force. */

@@ -76,8 +76,8 @@ export class MeasuredStore implements Store {
     return this.measure('put', this.store.put(key, put));
   }
 
-  claim(key: SessionKey, epoch: number, owner: number, ttl: number): Promise<ClaimResult> {
-    return this.measure('claim', this.store.claim(key, epoch, owner, ttl));
+  claim(key: SessionKey, epoch: number, owner: number, ttl: number, intent = ''): Promise<ClaimResult> {
+    return this.measure('claim', this.store.claim(key, epoch, owner, ttl, intent));
   }
 
   destroy(key: SessionKey, epoch: number): Promise<EndResult> {

@@ -36,7 +36,7 @@ interface FollowedPool {
   readonly lifetime: number | null;
 }
 
-export class MoveFollower implements MovesListener {
+export class MoveFollower implements Pick<MovesListener, 'onMoves' | 'onMissed'> {
   private readonly deps: MoveFollowerDependencies;
   private pools: ReadonlyMap<string, FollowedPool> = new Map();
 

@@ -9,6 +9,7 @@ import { type Counters, counter } from '../metrics/counters.ts';
 import { pastEndSeconds } from '../ownership/session.ts';
 import { tableKeyOf } from '../ownership/session-id.ts';
 import { isAlwaysEncrypted } from '../store/addresses.ts';
+import type { OpenOptions } from '../store/descriptor.ts';
 import { EndingStore, type EndingsDependencies } from '../store/endings.ts';
 import { EndingsJournal } from '../store/endings-journal.ts';
 import { type InjectedFault, injectFault } from '../store/injected-fault.ts';
@@ -39,10 +40,14 @@ const endTimeoutShare = 0.75;
 /** After this long (ms) without an eviction the next one is logged again. */
 const evictionPauseMs = 60_000;
 
-/** `history`: moves of each pool that are kept for other balancers; 0: there are none. Throws UsageError when the store cannot be used. */
-export async function openFor(options: SessionsOptions, history: number, deps: OpenStoreDependencies): Promise<Store> {
+/** `fleet`: left out, this is the only balancer. Throws UsageError when the store cannot be used. */
+export async function openFor(
+  options: SessionsOptions,
+  fleet: OpenOptions['fleet'],
+  deps: OpenStoreDependencies,
+): Promise<Store> {
   const { injectedFault, table, clock, timers } = deps;
-  const opened = await openConfigured(options, history, deps);
+  const opened = await openConfigured(options, fleet, deps);
   const store = injectedFault === null ? opened : injectFault(opened, injectedFault, timers);
   if (injectedFault === 'forgotten-signout') return forgetFailedEnds(store, table, () => unixSeconds(clock));
   try {
@@ -53,7 +58,11 @@ export async function openFor(options: SessionsOptions, history: number, deps: O
   }
 }
 
-async function openConfigured(options: SessionsOptions, history: number, deps: OpenStoreDependencies): Promise<Store> {
+async function openConfigured(
+  options: SessionsOptions,
+  fleet: OpenOptions['fleet'],
+  deps: OpenStoreDependencies,
+): Promise<Store> {
   const { store, tombstone: tombstoneTime, stateBytes, encrypt, timeout, replication } = options;
   const { clock, timers, storeKey } = deps;
   const sync = replication === 'sync';
@@ -65,7 +74,7 @@ async function openConfigured(options: SessionsOptions, history: number, deps: O
       stateBytes,
       secret,
       timeout,
-      history,
+      fleet,
       sync,
       eviction,
       clock,

@@ -18,10 +18,11 @@ import type { Load } from '../fleet/load.ts';
 import type { StoreFigures } from '../metrics/store-families.ts';
 import { listenError } from '../net/listen-error.ts';
 import type { Address } from '../net/socket.ts';
+import { nodeId } from '../nodes/node-id.ts';
 import { Replicator } from '../ownership/replicator.ts';
 import { kindName, type Numbers } from '../shared/slots.ts';
 import { serveStore } from '../store/remote.ts';
-import type { Copy, SessionId } from '../store/store.ts';
+import type { Copy, SessionId, Store } from '../store/store.ts';
 import { answer404IfUnconfigured } from './injected-faults.ts';
 import { InterfacePools } from './interface-pools.ts';
 import { MeasuredStore } from './measured-store.ts';
@@ -62,6 +63,8 @@ export class StoreService {
   private hasFailed = false;
   /** Of the store when it last answered; '' it has not yet. */
   private lastIncarnation = '';
+  /** What workers use instead of the store's own `claim`. */
+  private claim: Store['claim'] | null = null;
 
   private constructor(
     options: SessionsOptions | null,
@@ -93,7 +96,14 @@ export class StoreService {
     deps: StoreServiceDependencies,
   ): Promise<StoreService> {
     const used = options ?? { ...ownersAlone, store: fleet?.store ?? '', timeout: fleet?.timeout ?? 0 };
-    const store = new MeasuredStore(await openFor(used, fleet?.history ?? 0, deps), deps.clock);
+    const store = new MeasuredStore(
+      await openFor(
+        used,
+        fleet === null ? undefined : { node: nodeId(deps.stateDir, deps.log), history: fleet.history },
+        deps,
+      ),
+      deps.clock,
+    );
     try {
       const service = new StoreService(options, fleet, store, deps);
       if (options !== null) {
@@ -156,6 +166,11 @@ export class StoreService {
     return null;
   }
 
+  /** Before the first worker starts: what they use instead of the store's own `claim`. */
+  claimBy(claim: Store['claim']): void {
+    this.claim = claim;
+  }
+
   /** For what the supervisor itself asks of it. */
   get owners(): Pick<MeasuredStore, 'touch' | 'claim'> {
     return this.store;
@@ -164,7 +179,7 @@ export class StoreService {
   /** For a worker that starts: its way to the store. */
   connect(): StoreLink {
     const { port1, port2 } = new MessageChannel();
-    serveStore(this.store, port1);
+    serveStore(this.store, port1, this.claim ?? undefined);
     port1.unref();
     return { port: port2, incarnation: this.store.incarnation, url: this.url };
   }

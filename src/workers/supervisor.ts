@@ -15,6 +15,7 @@ import { noSessionEvents } from '../events/session-events.ts';
 import { type CounterName, counter } from '../metrics/counters.ts';
 import { shortageOf } from '../net/shortage.ts';
 import { type Address, formatAddress } from '../net/socket.ts';
+import { nodeId } from '../nodes/node-id.ts';
 import { MissedMoves } from '../shared/missed-moves.ts';
 import type { CertificateStatus } from './certificate-service.ts';
 import { FleetOwners } from './fleet-owners.ts';
@@ -66,6 +67,8 @@ export class Supervisor {
     await this.parts.traceExport.open(rollout.options);
     await this.openStore();
     await tableSaver.load();
+    // Not before the table is loaded: what it has is older.
+    this.fleetOwners?.follow(rollout.options, rollout.numbers);
     await this.fleetOwners?.start();
     timekeeper.start();
     monitor.follow(rollout.options, rollout.numbers);
@@ -201,9 +204,11 @@ export class Supervisor {
     if (fleet !== null) {
       const missed = new MissedMoves(state.buffers.missedMoves);
       const store = this.store.owners;
-      const parts = { clock, timers, table, load, counters, missed, store, log, events: noSessionEvents };
+      const { fleetNodes } = this.parts;
+      const [node, others] = [nodeId(stateDir, log), () => fleetNodes.others];
+      const parts = { clock, timers, table, load, counters, missed, store, log, events: noSessionEvents, node, others };
       this.fleetOwners = await FleetOwners.open(fleet, parts);
-      this.fleetOwners.follow(rollout.options, rollout.numbers);
+      this.store.claimBy(this.fleetOwners.claim);
     }
     if (injectedFault !== null) log.warn(`LIMPET_INJECTED_FAULT: ${injectedFault} is broken on purpose`);
   }
