@@ -217,7 +217,7 @@ export class FleetNodes {
 
   /** Ids of the other nodes that are there. */
   get others(): readonly string[] {
-    return this.nodes?.live.filter(({ isOwn }) => !isOwn).map(({ report }) => report.id) ?? [];
+    return this.parts?.nodes.live.filter(({ isOwn }) => !isOwn).map(({ report }) => report.id) ?? [];
   }
 
   /** null: there is no `fleet` in the config. */
