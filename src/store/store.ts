@@ -117,8 +117,9 @@ export type ClaimResult =
       readonly copy: Copy;
     }
   | {
-      /** Another server was faster. `byOther`: another balancer has made it the owner. */
+      /** Another server was faster. */
       readonly state: 'lost';
+      /** True: another balancer has made it the owner. */
       readonly byOther?: boolean;
       /** The epoch that has the session now. */
       readonly epoch: number;
@@ -127,7 +128,7 @@ export type ClaimResult =
     }
   | {
       /**
-       * held: refused, and nothing has changed. Another balancer has claimed the session a moment ago (each balancer is refused once for that),
+       * Refused, and nothing has changed. Another balancer has claimed the session a moment ago (each balancer is refused once for that),
        * or a request has gone to the owner since all balancers agreed to the move.
        */
       readonly state: 'held';
