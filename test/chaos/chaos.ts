@@ -70,19 +70,19 @@ export async function chaos(setup: ChaosSetup): Promise<Report> {
     judged = { ejections: ejections.length, ends: ends.length };
     find(judgeBalancer({ ...stage.journal, troubles, ...news }), () => []);
   };
-  stage.onEnd = () => {
+  const restarting: Promise<void>[] = [];
+  stage.onEnd = ({ program }) => {
     judgeNews();
     // Copies in its own memory are gone: what follows would only be the sequel.
     if (stage.parts.store === 'memory') stop.abort();
-    else restarting = insist(30, () => stage.parts.balancer.start());
+    else restarting.push(insist(30, () => program.start()));
   };
-  let restarting = Promise.resolve();
   const clients = Array.from(
     { length: size },
     (_, n) =>
       new Client({
         name: `c${n}`,
-        port: stage.port,
+        ports: stage.nodes.map(({ clientWire }) => clientWire.port),
         random: random.fork(),
         traffic: stage.traffic,
         without: setup.without,
@@ -107,7 +107,7 @@ export async function chaos(setup: ChaosSetup): Promise<Report> {
     .then(() => stop.abort());
   const faults = nemesis.run(stop.signal).finally(() => stop.abort());
   await Promise.all([ended, faults, ...clients.map((client) => client.run(stop.signal))]);
-  await restarting;
+  await Promise.all(restarting);
   const deadline = performance.now() + recovery;
   const reached = await Promise.all(clients.map((client) => client.finish(deadline)));
   for (const [n, why] of reached.entries()) {

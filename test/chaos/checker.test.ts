@@ -203,8 +203,8 @@ test('the journal reads the balancer’s log', () => {
   journal.read('limpet: server shop/gull is tried again, and has not answered yet: ejection time is over');
   over();
   expect(journal.notUp).toEqual([
-    { server: 'gull', what: 'down', from: 1, to: 2 },
-    { server: 'kelp', what: 'down', from: 1, to: Number.POSITIVE_INFINITY },
+    { server: 'gull', node: '', what: 'down', from: 1, to: 2 },
+    { server: 'kelp', node: '', what: 'down', from: 1, to: Number.POSITIVE_INFINITY },
   ]);
   expect(journal.troubles).toEqual([{ server: 'gull', what: 'fault', from: 1, to: 2 }]);
   expect(journal.ejections.map(({ server, at }) => [server, at])).toEqual([['gull', 1]]);

@@ -14,7 +14,8 @@ import type { Traffic } from './traffic.ts';
 
 export interface ClientSetup {
   readonly name: string;
-  readonly port: number;
+  /** Of the balancers: each request goes to one of them, by chance. */
+  readonly ports: readonly number[];
   readonly random: Random;
   readonly traffic: Traffic;
   /** What it does not do. */
@@ -264,7 +265,7 @@ export class Client {
     const path = `${kind === 'read' ? '' : kind}?op=${op}&user=${user}&wait=${wait}&size=${size}`;
     let reply: Reply;
     try {
-      reply = await ask(`http://127.0.0.1:${this.setup.port}/${path}`, {
+      reply = await ask(`http://127.0.0.1:${this.setup.random.of(this.setup.ports)}/${path}`, {
         method: kind === 'read' ? 'GET' : 'POST',
         agent: this.agent,
         headers: cookie === '' ? {} : { cookie },

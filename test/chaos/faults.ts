@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Disk } from './disk.ts';
 import type { Program } from './program.ts';
 import type { Random } from './random.ts';
-import type { AppServer, Stage } from './stage.ts';
+import type { AppServer, Node, Stage } from './stage.ts';
 import type { Wire } from './wire.ts';
 
 export interface Around {
@@ -26,12 +26,16 @@ const servers = ({ shape }: Stage) => shape.servers;
 const wires = ({ wires }: Stage) => wires;
 const everything = (stage: Stage) => [stage];
 /** Copies in the balancer's own memory die with it. */
-const lastingBalancer = ({ parts: { store, balancer } }: Stage) => (store === 'memory' ? [] : [balancer]);
+const lastingBalancers = ({ parts: { store }, nodes }: Stage) => (store === 'memory' ? [] : nodes);
+const aloneOnly = (stage: Stage) => (stage.isFleet ? [] : [stage]);
+const nodesOfFleet = ({ isFleet, nodes }: Stage) => (isFleet ? nodes : []);
 const redis = ({ parts: { redis } }: Stage) => (redis === null ? [] : [redis]);
 const disk = ({ parts: { disk } }: Stage) => (disk === null ? [] : [disk]);
 /** As many as are always left in the config. */
 const fewest = 2;
 const removable = ({ shape }: Stage) => (shape.servers.length > fewest ? shape.servers : []);
+/** What is at another address is another server, and a name has one address on all nodes of a fleet. */
+const movable = (stage: Stage) => (stage.isFleet ? [] : stage.shape.servers);
 const absent = ({ servers, shape }: Stage) => servers.filter((one) => !shape.servers.includes(one));
 
 export const faults = {
@@ -65,14 +69,14 @@ export const faults = {
   'dead server removed': ofServer(3, removable, async (server, { stage, random, wait }) => {
     const removed = without(stage, server);
     await sleep(random.between(0, 60));
-    server.wire.refuse();
+    for (const wire of server.wires) wire.refuse();
     for (let n = 0; n < 15; n++) {
       stage.knock(10);
       await sleep(8);
     }
     await removed;
     await wait(300, 2000);
-    await server.wire.accept();
+    for (const wire of server.wires) await wire.accept();
     await include(stage, server);
   }),
   'server added': ofServer(2, absent, async (server, { stage, wait }) => {
@@ -84,12 +88,12 @@ export const faults = {
     stage.reconfigure(({ servers }) => ({ servers: shuffled(servers, random) })),
   ),
   /** The same process at another address. */
-  'server re-addressed': ofServer(2, servers, async (server, { stage, wait }) => {
-    const { wire } = server;
-    server.wire = await stage.wireTo(server);
+  'server re-addressed': ofServer(2, movable, async (server, { stage, wait }) => {
+    const { wires } = server;
+    server.wires = [await stage.wireTo(server)];
     await stage.reconfigure(({ servers }) => ({ servers }));
     await wait(500, 1000);
-    await wire.close();
+    await Promise.all(wires.map((wire) => wire.close()));
   }),
   rebalanced: fault<Stage>(1, everything, async (stage, { wait }) => {
     const over = stage.journal.trouble('*', 'rebalanced');
@@ -100,10 +104,10 @@ export const faults = {
   }),
 
   'all servers unreachable': outage(1, async ({ wait, stage: { shape } }) => {
-    for (const { wire } of shape.servers) wire.refuse();
+    for (const { wires } of shape.servers) for (const wire of wires) wire.refuse();
     await wait(1000, 4000);
     return async () => {
-      for (const { wire } of shape.servers) await wire.accept();
+      for (const { wires } of shape.servers) for (const wire of wires) await wire.accept();
     };
   }),
   'all servers stopped': outage(1, async ({ wait, stage: { shape } }) => {
@@ -114,12 +118,12 @@ export const faults = {
     };
   }),
   'all servers killed': outage(1, async ({ wait, stage: { shape } }) => {
-    for (const { wire } of shape.servers) wire.refuse();
+    for (const { wires } of shape.servers) for (const wire of wires) wire.refuse();
     await Promise.all(shape.servers.map(({ program }) => program.end('SIGKILL')));
     await wait(1000, 4000);
     return async () => {
       await Promise.all(shape.servers.map(({ program }) => insist(30, () => program.start())));
-      for (const { wire } of shape.servers) await wire.accept();
+      for (const { wires } of shape.servers) for (const wire of wires) await wire.accept();
     };
   }),
 
@@ -137,59 +141,88 @@ export const faults = {
     wire.heal();
   }),
 
-  'balancer killed': fault<Program>(2, lastingBalancer, (program, around) =>
-    restart(program, around, () => again(program, 'SIGKILL', async () => undefined)),
+  'balancer killed': fault<Node>(2, lastingBalancers, (node, around) =>
+    restart(node, around, () => again(node.program, 'SIGKILL', async () => undefined)),
   ),
-  'balancer restarted': fault<Program>(1, lastingBalancer, (program, around) =>
-    restart(program, around, () => again(program, 'SIGTERM', async () => undefined)),
+  'balancer restarted': fault<Node>(1, lastingBalancers, (node, around) =>
+    restart(node, around, () => again(node.program, 'SIGTERM', async () => undefined)),
   ),
   /** SIGHUP at the first moment at which a client is served. */
-  'balancer signalled at its start': fault<Program>(1, lastingBalancer, (program, around) =>
-    restart(program, around, async () => {
+  'balancer signalled at its start': fault<Node>(1, lastingBalancers, (node, around) =>
+    restart(node, around, async () => {
       const { stage } = around;
+      const { program } = node;
       await program.end('SIGTERM');
       // In this order: one that does not run yet takes no connections, and no process can handle what comes before it has begun.
       const started = program.start().catch(({ message }: Error) => {
         // Without its Redis it does not start; whoever looks after it starts it again.
-        if (!message.includes('sessions.store cannot be used')) stage.journal.ended(`at its start: ${message}`);
+        if (!/store cannot be used|fleet\.store/.test(message)) stage.journal.ended(`at its start: ${message}`);
       });
       // On a busy machine it may be so slow that this process has not begun to handle signals.
-      if (await stage.takesConnections()) program.signal('SIGHUP');
+      if (await stage.takesConnections(node)) program.signal('SIGHUP');
       await started;
       await sleep(1000);
       if (!program.isRunning) await insist(30, () => program.start());
     }),
   ),
   'worker crashed': fault<Stage>(2, everything, async (stage, { random, wait }) => {
-    stage.crashWorker(Math.floor(random.next() * stage.workers));
+    stage.crashWorker(random.of(stage.nodes), Math.floor(random.next() * stage.workers));
     await wait(500, 1500);
   }),
   /** Of the balancer; back again at the end, which is another step. */
-  'clock stepped': fault<Stage>(2, everything, async (stage, { random, wait }) => {
+  'clock stepped': fault<Stage>(2, aloneOnly, async (stage, { random, wait }) => {
     stage.setClock(random.of(steps) * minute);
     await wait(1000, 5000);
     stage.setClock(0);
   }),
 
+  /** Of one node against the others, and against the servers; nobody steps it back at once. */
+  'clock of a node skewed': fault<Node>(2, nodesOfFleet, async (node, { stage, random, wait }) => {
+    stage.setClock(random.of(skews) * 1000, node);
+    await wait(2000, 8000);
+    stage.setClock(0, node);
+  }),
+  /** It refuses, or nothing arrives; the other nodes go on. */
+  'node without its store': fault<Node>(4, nodesOfFleet, async ({ redisWire: wire }, { random, wait }) => {
+    const isHeld = random.next() < 0.3;
+    if (isHeld) wire?.hold();
+    else wire?.refuse();
+    await wait(500, 5000);
+    if (isHeld) wire?.cut();
+    wire?.heal();
+    await wire?.accept();
+  }),
+  /** The server is fine, and all other nodes reach it. */
+  'node without a server': fault<Node>(5, nodesOfFleet, async ({ number }, { stage, random, wait }) => {
+    const server = random.of(stage.shape.servers);
+    const over = stage.journal.trouble(server.name, 'cut off from a node');
+    const wire = server.wires[number];
+    wire?.refuse();
+    await wait(300, 4000);
+    await wire?.accept();
+    over();
+  }),
+
   'redis killed': fault<Program>(2, redis, (program, { wait }) => again(program, 'SIGKILL', () => wait(0, 1500))),
   /** While clients sign out: it does not answer, or cannot be reached, so that what was asked is lost. */
   'redis away': fault<Program>(2, redis, async (program, { stage, random, wait }) => {
-    const wire = stage.parts.redisWire;
+    const wires = stage.nodes.flatMap(({ redisWire }) => redisWire ?? []);
     const isReachable = random.next() < 0.3;
     if (isReachable) program.signal('SIGSTOP');
-    else wire?.refuse();
+    else for (const wire of wires) wire.refuse();
     await signOuts(stage, () => wait(2000, 5000));
     if (isReachable) program.signal('SIGCONT');
-    else await wire?.accept();
+    else for (const wire of wires) await wire.accept();
     // Else it would be away most of the time, and no session came about.
     await wait(3000, 6000);
   }),
   'disk full': fault<Disk>(3, disk, async (disk, { stage, wait }) => {
-    const { pid } = stage.parts.balancer;
+    const { program } = stage.nodes[0]!;
+    const { pid } = program;
     disk.fill(pid);
     await signOuts(stage, () => wait(1000, 4000));
     // It may be another process by now.
-    for (const one of new Set([pid, stage.parts.balancer.pid])) disk.free(one);
+    for (const one of new Set([pid, program.pid])) disk.free(one);
     await wait(3000, 6000);
   }),
 } satisfies Record<string, Fault>;
@@ -199,6 +232,8 @@ export const faultNames = Object.keys(faults) as FaultName[];
 
 const minute = 60_000;
 const steps = [-20, -2, 2, 30, 120] as const;
+/** Seconds. */
+const skews = [-30, -5, 5, 30] as const;
 
 /** Until it goes through, so many times at most. */
 export async function insist(most: number, act: () => Promise<unknown>): Promise<void> {
@@ -221,10 +256,10 @@ async function again(program: Program, signal: NodeJS.Signals, pause: () => Prom
 }
 
 /** Of the balancer: what it knew of its servers is gone. */
-async function restart(program: Program, { stage }: Around, act: () => Promise<void>): Promise<void> {
-  const over = stage.journal.trouble('*', `${program.setup.name} restarted`);
+async function restart({ name }: Node, { stage }: Around, act: () => Promise<void>): Promise<void> {
+  const over = stage.journal.trouble('*', `${name} restarted`);
   await act();
-  stage.journal.forget();
+  stage.journal.forget(name);
   over();
 }
 
@@ -294,7 +329,7 @@ function ofServer(
 function ofWire(weight: number, act: (wire: Wire, around: Around) => Promise<void>): Fault {
   return fault(weight, wires, async (wire, around) => {
     const { stage } = around;
-    const server = stage.servers.find((one) => one.wire === wire);
+    const server = stage.servers.find((one) => one.wires.includes(wire));
     const over = server === undefined ? () => {} : stage.journal.trouble(server.name, 'connections');
     await act(wire, around).finally(over);
   });

@@ -37,6 +37,7 @@ for (const { violates, ...how } of runs) {
     const rest = {
       appRuntime: 'node',
       workers: 2,
+      nodes: 0,
       clients: 40,
       without: [],
       ignore,

@@ -13,6 +13,8 @@ export interface Span {
 export interface Trouble extends Span {
   readonly server: string;
   readonly what: string;
+  /** The balancer that says so; left out: it is so. */
+  readonly node?: string;
 }
 
 export interface Ejection {
@@ -74,21 +76,22 @@ export class Journal implements Records {
     this.ends.push({ at: this.now(), how });
   }
 
-  /** A line of the balancer's log. */
-  read(line: string): void {
+  /** A line of the log of that balancer. */
+  read(line: string, node = ''): void {
     const at = this.now();
     const [, server = '', word = ''] = changed.exec(line) ?? [];
     if (server !== '') {
       const to = states[word] ?? 'up';
-      for (const one of this.notUp) if (one.server === server && one.to === Number.POSITIVE_INFINITY) one.to = at;
-      if (to !== 'up') this.notUp.push({ server, what: to, from: at, to: Number.POSITIVE_INFINITY });
+      for (const one of this.notUp)
+        if (one.server === server && one.node === node && one.to === Number.POSITIVE_INFINITY) one.to = at;
+      if (to !== 'up') this.notUp.push({ server, node, what: to, from: at, to: Number.POSITIVE_INFINITY });
     }
     const [, out = '', reason = ''] = ejected.exec(line) ?? [];
     if (out !== '') this.ejections.push({ server: out, at, reason });
   }
 
-  /** The balancer begins anew: all servers are up until it says otherwise. */
-  forget(): void {
-    for (const one of this.notUp) one.to = Math.min(one.to, this.now());
+  /** That balancer begins anew: all servers are up until it says otherwise. */
+  forget(node = ''): void {
+    for (const one of this.notUp) if (one.node === node) one.to = Math.min(one.to, this.now());
   }
 }

@@ -21,6 +21,9 @@ const help = `npm run chaos [-- options]
   --app NAME        what the servers run: core, on the library's own API (default), or express, on express-session's
   --app-runtime NAME  of the servers: node (default) or bun
   --workers N       of the balancer: 1 or 2 (default)
+  --fleet N         so many balancers (2 to 5) on one Redis, each cut off from Redis and from servers by itself, their clocks apart.
+                    Where a session was served is judged by npm run fleet:proof: unless --ignore says otherwise, "moved for nothing"
+                    and "not at home" do not count, since each node has its own view of a server
   --clients N       default 40
   --seed N          repeats a run's operations and faults (default: by chance)
   --injected-fault NAME   breaks a promise on purpose, with the store, the runtime and the faults that show it soonest unless
@@ -47,6 +50,7 @@ async function main(): Promise<number> {
       'injected-fault': text,
       faults: text,
       workers: text,
+      fleet: text,
       without: text,
       ignore: text,
       'until-found': { type: 'boolean' },
@@ -69,6 +73,9 @@ async function main(): Promise<number> {
     values.faults ??= old.faults.join();
     values.ignore ??= rules.filter((rule) => !old.violates.includes(rule)).join();
   }
+  const nodes = values.fleet === undefined ? 0 : Number(word('fleet', values.fleet, ['2', '3', '4', '5']));
+  if (nodes > 0) values.store ??= 'redis';
+  if (nodes > 0 && values.store !== 'redis') throw new Error('--fleet: expected --store redis, or no --store');
   const stores = values.store === undefined ? storeKinds : [word<StoreKind>('store', values.store, storeKinds)];
   const runtime = word<Runtime>('runtime', values.runtime ?? 'bun', runtimes);
   const app = word<AppName>('app', values.app ?? 'core', appNames);
@@ -77,7 +84,8 @@ async function main(): Promise<number> {
   const workers = Number(word('workers', values.workers ?? '2', ['1', '2']));
   const faults = words('faults', values.faults, faultNames) ?? faultNames;
   const without = words('without', values.without, stepNames) ?? [];
-  const ignore = words('ignore', values.ignore, rules) ?? [];
+  const ignore =
+    words('ignore', values.ignore, rules) ?? (nodes > 0 ? (['moved for nothing', 'not at home'] as const) : []);
   const seed = values.seed === undefined ? Math.floor(Math.random() * 1e9) : count('seed', values.seed);
   const say = values.verbose ? (line: string) => console.log(line) : () => undefined;
   const interrupted = new AbortController();
@@ -90,6 +98,7 @@ async function main(): Promise<number> {
       runtime,
       store,
       workers,
+      nodes,
       injectedFault,
       clients,
       faults,

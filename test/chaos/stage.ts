@@ -3,6 +3,9 @@
  *
  *      clients ──wire── balancer ──wires── servers ──wire── the balancer's store interface
  *                          └──wire── Redis
+ *
+ * In a fleet each balancer is a node with wires of its own. All nodes have the same address for a server, a name: a resolver for each node
+ * says where its wires are.
  */
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
@@ -13,6 +16,7 @@ import { stringify } from 'yaml';
 import type { ServerView } from '../../src/admin/schemas.ts';
 import type { InjectedFault } from '../../src/store/injected-fault.ts';
 import { limpetCommand, programOf } from '../support/command.ts';
+import { FakeDns } from '../support/dns-server.ts';
 import { ask, tellServer } from '../support/peers.ts';
 import { findProgram } from '../support/programs.ts';
 import type { Runtime } from '../support/runtimes.ts';
@@ -39,6 +43,8 @@ export interface StageSetup {
   /** null: everything is as it should be. */
   readonly injectedFault: InjectedFault | null;
   readonly workers: number;
+  /** Balancers of a fleet, whose store is Redis; 0: one balancer that is no fleet. */
+  readonly nodes: number;
 }
 
 /** The last one is not in the config at first. */
@@ -50,8 +56,24 @@ export interface AppServer {
   readonly name: string;
   readonly port: number;
   readonly program: Program;
-  /** Between the balancer and it. */
-  wire: Wire;
+  /** Between each balancer and it, in their order. */
+  wires: readonly Wire[];
+}
+
+/** A balancer. */
+export interface Node {
+  /** '' without a fleet. */
+  readonly name: string;
+  readonly number: number;
+  readonly program: Program;
+  /** Of its config, its state and its clock. */
+  readonly folder: string;
+  readonly ports: Ports;
+  readonly clientWire: Wire;
+  readonly storeWire: Wire;
+  readonly redisWire: Wire | null;
+  /** null: servers are addresses. */
+  readonly resolver: FakeDns | null;
 }
 
 /** What a reload may change. */
@@ -63,13 +85,10 @@ interface Shape {
 interface Parts {
   readonly store: StoreKind;
   readonly servers: readonly AppServer[];
-  readonly balancer: Program;
+  readonly nodes: readonly Node[];
   /** null: the store needs none. */
   readonly redis: Program | null;
   readonly disk: Disk | null;
-  readonly clientWire: Wire;
-  readonly storeWire: Wire;
-  readonly redisWire: Wire | null;
   readonly journal: Journal;
 }
 
@@ -81,44 +100,68 @@ interface Ports {
 export class Stage implements AsyncDisposable {
   readonly parts: Parts;
   readonly servers: readonly AppServer[];
+  readonly nodes: readonly Node[];
+  readonly isFleet: boolean;
   readonly journal: Journal;
   readonly traffic = new Traffic();
   readonly workers: number;
-  /** Where clients connect. */
-  readonly port: number;
-  /** The balancer ended, and nobody had ended it. */
-  onEnd: () => void = () => {};
+  /** A balancer ended, and nobody had ended it. */
+  onEnd: (node: Node) => void = () => {};
   /** Those of the config, in its order. */
   shape: Shape;
   private readonly folder: string;
-  private readonly ports: Ports;
   private reloading: Promise<unknown> = Promise.resolve();
-  private onReloaded: (line: string) => void = () => {};
+  /** By node. */
+  private readonly onReloaded = new Map<number, (line: string) => void>();
 
-  private constructor(parts: Parts, { folder, ports, workers }: { folder: string; ports: Ports; workers: number }) {
+  private constructor(
+    parts: Parts,
+    { folder, workers, isFleet }: { folder: string; workers: number; isFleet: boolean },
+  ) {
     this.parts = parts;
     this.servers = parts.servers;
+    this.nodes = parts.nodes;
+    this.isFleet = isFleet;
     this.journal = parts.journal;
-    this.port = parts.clientWire.port;
     this.folder = folder;
-    this.ports = ports;
     this.workers = workers;
     this.shape = { servers: parts.servers.slice(0, -1), rebalance: false };
   }
 
-  static async open({ app, appRuntime, runtime, store, injectedFault, workers }: StageSetup): Promise<Stage> {
+  static async open(setup: StageSetup): Promise<Stage> {
+    const { app, appRuntime, store, injectedFault, workers } = setup;
     const folder = mkdtempSync(join(tmpdir(), 'limpet-chaos-'));
     const journal = new Journal(() => performance.now());
-    const [front = 0, storePort = 0, redisPort = 0, ...appPorts] = await ownPorts(3 + serverNames.length);
-    const clientWire = await Wire.open('clients', front);
-    const storeWire = await Wire.open('store interface', storePort);
-    const redisWire = store === 'redis' ? await Wire.open('redis', redisPort) : null;
-    // One machine has one clock: what is stepped for the balancer is for its servers, too.
+    const isFleet = setup.nodes > 0;
+    const size = Math.max(1, setup.nodes);
+    const [redisPort = 0, ...rest] = await ownPorts(1 + 2 * size + serverNames.length);
+    const appPorts = rest.splice(0, serverNames.length);
+    const nodes: Node[] = [];
+    for (let n = 0; n < size; n++) {
+      const [front = 0, storePort = 0] = rest.splice(0, 2);
+      nodes.push(
+        await nodeAt(n, {
+          setup,
+          folder: isFleet ? join(folder, `n${n + 1}`) : folder,
+          ports: { front, store: storePort },
+          redisPort,
+          onLine: (line) => {
+            journal.read(line, nodes[n]!.name);
+            stage.onReloaded.get(n)?.(line);
+          },
+          onEnd: (how) => {
+            journal.ended(`${nodes[n]!.program.setup.name} ${how}`);
+            stage.onEnd(nodes[n]!);
+          },
+        }),
+      );
+    }
+    // One machine has one clock: what is stepped for the only balancer is for its servers, too.
     const clock = { LIMPET_TEST_CLOCK: join(folder, 'clock') };
     const env = {
       ...process.env,
       ...clock,
-      CHAOS_STORE: `${storePort}:${storeWire.port}`,
+      CHAOS_STORE: nodes.map(({ ports, storeWire }) => `${ports.store}:${storeWire.port}`).join(),
       LIMPET_INJECTED_FAULT: injectedFault ?? '',
     };
     const servers = await Promise.all(
@@ -135,44 +178,22 @@ export class Stage implements AsyncDisposable {
           ready: /^listening/m,
           onEnd,
         });
-        return { name, port, program, wire: await Wire.open(name, port) };
+        const wires = isFleet
+          ? await Promise.all(nodes.map((node) => Wire.open(name, port, '127.0.0.1', hostOf(node.number), port)))
+          : [await Wire.open(name, port)];
+        return { name, port, program, wires };
       }),
     );
-    const config = join(folder, 'limpet.yaml');
-    const { file, args, env: balancerEnv } = limpetCommand(runtime, join(folder, 'state'), ['--config', config]);
-    const testEnv = {
-      NODE_ENV: 'test',
-      LIMPET_INJECTED_FAULT: injectedFault ?? '',
-      LIMPET_TEST_CRASH: join(folder, 'crash'),
-      ...clock,
-      LIMPET_TEST_TOMBSTONE: String(tombstoneSeconds),
-    };
-    const balancer = new Program({
-      name: 'the balancer',
-      file,
-      args,
-      cwd: folder,
-      env: { ...balancerEnv, ...testEnv },
-      ready: /listening on .*\n/,
-      onLine: (line) => {
-        journal.read(line);
-        stage.onReloaded(line);
-      },
-      onEnd: (how) => {
-        journal.ended(`the balancer ${how}`);
-        stage.onEnd();
-      },
-    });
     const redis = store === 'redis' ? redisAt(redisPort, folder) : null;
     const disk = store === 'lmdb' ? diskAt(join(folder, 'copies')) : null;
-    const ports = { front, store: storePort };
-    const parts = { store, servers, balancer, redis, disk, clientWire, storeWire, redisWire, journal };
-    const stage = new Stage(parts, { folder, ports, workers });
+    const parts = { store, servers, nodes, redis, disk, journal };
+    const stage = new Stage(parts, { folder, workers, isFleet });
     stage.setClock(0);
+    for (const node of nodes) stage.setClock(0, node);
     stage.write();
     try {
       await Promise.all([redis?.start(), ...servers.map(({ program }) => program.start())]);
-      await balancer.start();
+      for (const { program } of nodes) await program.start();
       return stage;
     } catch (error) {
       await stage[Symbol.asyncDispose]();
@@ -181,13 +202,25 @@ export class Stage implements AsyncDisposable {
   }
 
   get wires(): readonly Wire[] {
-    const { clientWire, storeWire, redisWire } = this.parts;
-    return [clientWire, storeWire, ...this.servers.map(({ wire }) => wire), ...(redisWire === null ? [] : [redisWire])];
+    const ofNodes = this.nodes.flatMap(({ clientWire, storeWire, redisWire }) => [
+      clientWire,
+      storeWire,
+      ...(redisWire === null ? [] : [redisWire]),
+    ]);
+    return [...ofNodes, ...this.servers.flatMap(({ wires }) => wires)];
   }
 
-  /** Asks the admin listener for `drain` or `ready`; rejects when the balancer is not there. */
+  /** Asks the admin listener for `drain` or `ready`, in a fleet that of the first node that runs; rejects when none is there. */
   async tell({ name }: AppServer, word: 'drain' | 'ready'): Promise<void> {
-    await tellServer(join(this.folder, 'state'), name, word, soon());
+    const { folder } = this.told;
+    // A node of a fleet waits until all others have done it.
+    const limit = this.isFleet ? { signal: AbortSignal.timeout(15_000) } : soon();
+    await tellServer(join(folder, 'state'), name, word, limit);
+  }
+
+  /** The balancer that is told what operators say. */
+  private get told(): Node {
+    return this.nodes.find(({ program }) => program.isRunning) ?? this.nodes[0]!;
   }
 
   /**
@@ -195,8 +228,9 @@ export class Stage implements AsyncDisposable {
    * whose copies are gone with it does not come back: then nothing is told.
    */
   async tellSurely(server: AppServer, word: 'drain' | 'ready'): Promise<void> {
-    const { balancer, store } = this.parts;
+    const { store } = this.parts;
     for (let pid = 0, tries = 0; ; await sleep(200)) {
+      const balancer = this.told.program;
       if (store === 'memory' && !balancer.isRunning) return;
       await balancer.untilReady();
       tries = balancer.pid === pid ? tries + 1 : 1;
@@ -217,8 +251,8 @@ export class Stage implements AsyncDisposable {
 
   /** So many requests of nobody's session at once; what becomes of them does not matter. */
   knock(count: number): void {
-    const url = `http://127.0.0.1:${this.ports.front}/`;
-    for (let n = 0; n < count; n++) ask(url, soon()).catch(() => undefined);
+    const urlOf = ({ ports }: Node) => `http://127.0.0.1:${ports.front}/`;
+    for (let n = 0; n < count; n++) ask(urlOf(this.nodes[n % this.nodes.length]!), soon()).catch(() => undefined);
   }
 
   /** A second way to the same server. */
@@ -231,68 +265,126 @@ export class Stage implements AsyncDisposable {
     const done = this.reloading.then(async () => {
       this.shape = { ...this.shape, ...change(this.shape) };
       this.write();
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.onReloaded = (line) => {
-        if (/config reloaded|reload refused/.test(line)) resolve();
-      };
-      // No process can handle what comes before it has begun; one that begins now may have read the former config.
-      if (await this.takesConnections()) this.parts.balancer.signal('SIGHUP');
-      await Promise.race([promise, sleep(reloadLimit)]);
+      await Promise.all(this.nodes.map((node) => this.reload(node)));
     });
     this.reloading = done;
     return done;
   }
 
-  /** Resolves when the balancer says of every server of its config that it is up; false: it does not for so long (ms). */
+  private async reload(node: Node): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.onReloaded.set(node.number, (line) => {
+      if (/config reloaded|reload refused/.test(line)) resolve();
+    });
+    // No process can handle what comes before it has begun; one that begins now may have read the former config.
+    if (await this.takesConnections(node)) node.program.signal('SIGHUP');
+    await Promise.race([promise, sleep(reloadLimit)]);
+  }
+
+  /** Resolves when every balancer says of every server of its config that it is up; false: one does not for so long (ms). */
   async allUp(limit: number): Promise<boolean> {
-    const socketPath = join(this.folder, 'state', 'admin.sock');
-    for (const end = performance.now() + limit; performance.now() < end; await sleep(50)) {
-      const reply = await ask('http://admin/v1/servers', { socketPath, ...soon() }).catch(() => null);
-      const servers = JSON.parse(reply?.body || '[]') as ServerView[];
-      if (servers.length > 0 && servers.every(({ state }) => state === 'up')) return true;
-    }
-    return false;
+    const all = await Promise.all(this.nodes.map((node) => allUpAt(node, limit)));
+    return all.every((isUp) => isUp);
   }
 
   /** The worker, from 0, dies of an exception. */
-  crashWorker(worker: number): void {
-    writeFileSync(join(this.folder, `crash.${worker}`), '');
+  crashWorker({ folder }: Node, worker: number): void {
+    writeFileSync(join(folder, `crash.${worker}`), '');
   }
 
-  /** So many milliseconds are added to the balancer's wall clock. */
-  setClock(offset: number): void {
-    const file = join(this.folder, 'clock');
+  /** So many milliseconds are added to the wall clock of that node; without one, to that of the machine. */
+  setClock(offset: number, { folder } = { folder: this.folder }): void {
+    const file = join(folder, 'clock');
     writeFileSync(`${file}.draft`, String(Math.round(offset)));
     renameSync(`${file}.draft`, file);
   }
 
   /** True as soon as the balancer takes connections; false: it has ended, or takes none for a while. */
-  async takesConnections(): Promise<boolean> {
-    const { balancer } = this.parts;
-    for (const end = performance.now() + reloadLimit; balancer.isRunning && performance.now() < end; await sleep(2)) {
-      if (await canConnect(this.ports.front)) return balancer.isRunning;
+  async takesConnections({ program, ports }: Node): Promise<boolean> {
+    for (const end = performance.now() + reloadLimit; program.isRunning && performance.now() < end; await sleep(2)) {
+      if (await canConnect(ports.front)) return program.isRunning;
     }
     return false;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const { balancer, redis, disk } = this.parts;
-    const programs = [balancer, ...this.servers.map(({ program }) => program), ...(redis ? [redis] : [])];
+    const { redis, disk } = this.parts;
+    const programs = [...this.nodes, ...this.servers].map(({ program }) => program).concat(redis ?? []);
     // One that is stopped does not die of its end of input.
     await Promise.all(programs.map((program) => program[Symbol.asyncDispose]()));
     await Promise.all(this.wires.map((wire) => wire.close()));
+    for (const { resolver } of this.nodes) await resolver?.[Symbol.asyncDispose]();
     disk?.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
 
   private write(): void {
-    const { store, redisWire } = this.parts;
-    const url =
-      store === 'memory' ? 'memory' : store === 'lmdb' ? 'lmdb:./copies' : `redis://127.0.0.1:${redisWire!.port}`;
-    const file = join(this.folder, 'limpet.yaml');
-    writeFileSync(`${file}.draft`, stringify(configOf(this.ports, url, this.workers, this.shape)));
-    renameSync(`${file}.draft`, file);
+    for (const node of this.nodes) {
+      const file = join(node.folder, 'limpet.yaml');
+      writeFileSync(`${file}.draft`, stringify(configOf(node, this.parts.store, this.workers, this.shape)));
+      renameSync(`${file}.draft`, file);
+    }
   }
+}
+
+/** Where the wires of a node to its servers are. */
+function hostOf(number: number): string {
+  return `127.0.77.${number + 1}`;
+}
+
+interface NodeSetup {
+  readonly setup: StageSetup;
+  readonly folder: string;
+  readonly ports: Ports;
+  readonly redisPort: number;
+  readonly onLine: (line: string) => void;
+  readonly onEnd: (how: string) => void;
+}
+
+async function nodeAt(number: number, { setup, folder, ports, redisPort, onLine, onEnd }: NodeSetup): Promise<Node> {
+  const { runtime, injectedFault, store } = setup;
+  const isFleet = setup.nodes > 0;
+  mkdirSync(folder, { recursive: true });
+  const { file, args, env } = limpetCommand(runtime, join(folder, 'state'), ['--config', join(folder, 'limpet.yaml')]);
+  const testEnv = {
+    NODE_ENV: 'test',
+    LIMPET_INJECTED_FAULT: injectedFault ?? '',
+    LIMPET_TEST_CRASH: join(folder, 'crash'),
+    LIMPET_TEST_CLOCK: join(folder, 'clock'),
+    LIMPET_TEST_TOMBSTONE: String(tombstoneSeconds),
+  };
+  const program = new Program({
+    name: isFleet ? `node n${number + 1}` : 'the balancer',
+    file,
+    args,
+    cwd: folder,
+    env: { ...env, ...testEnv },
+    ready: /listening on .*\n/,
+    onLine,
+    onEnd,
+  });
+  const zone = Object.fromEntries(serverNames.map((name) => [`${name}.test`, [hostOf(number)]]));
+  return {
+    name: isFleet ? `n${number + 1}` : '',
+    number,
+    program,
+    folder,
+    ports,
+    clientWire: await Wire.open('clients', ports.front),
+    storeWire: await Wire.open('store interface', ports.store),
+    redisWire: store === 'redis' ? await Wire.open('redis', redisPort) : null,
+    resolver: isFleet ? await FakeDns.start(zone) : null,
+  };
+}
+
+async function allUpAt({ folder }: Node, limit: number): Promise<boolean> {
+  const socketPath = join(folder, 'state', 'admin.sock');
+  for (const end = performance.now() + limit; performance.now() < end; await sleep(50)) {
+    const reply = await ask('http://admin/v1/servers', { socketPath, ...soon() }).catch(() => null);
+    const servers = JSON.parse(reply?.body || '[]') as ServerView[];
+    if (servers.length > 0 && servers.every(({ state }) => state === 'up')) return true;
+  }
+  return false;
 }
 
 /** Times that a running balancer may fail to take what it is told: its socket may be a moment behind, or the machine slow. */
@@ -301,17 +393,23 @@ const mostTries = 50;
 /** Milliseconds until a reload that nothing was heard of is over. */
 const reloadLimit = 10_000;
 
-function configOf(ports: Ports, store: string, workers: number, { servers, rebalance }: Shape) {
+function configOf(node: Node, store: StoreKind, workers: number, { servers, rebalance }: Shape) {
+  const { number, name, ports, redisWire, resolver } = node;
+  const redis = `redis://127.0.0.1:${redisWire?.port}`;
+  const url = store === 'memory' ? 'memory' : store === 'lmdb' ? 'lmdb:./copies' : redis;
+  const addressOf = (server: AppServer) =>
+    resolver === null ? `127.0.0.1:${server.wires[number]!.port}` : `${server.name}.test:${server.port}`;
   return {
     listeners: [{ address: `127.0.0.1:${ports.front}` }],
     workers,
-    sessions: { store, listen: `127.0.0.1:${ports.store}`, timeout: '1s' },
+    sessions: { ...(resolver === null && { store: url }), listen: `127.0.0.1:${ports.store}`, timeout: '1s' },
+    ...(resolver !== null && { fleet: { store: url, name, timeout: '1s' }, resolver: { servers: [resolver.address] } }),
     // Often: what a kill -9 leaves is then a table of a moment ago.
     table: { save: '1s' },
     shutdown: { timeout: '2s' },
     pools: {
       shop: {
-        servers: servers.map(({ name, wire }) => ({ name, address: `127.0.0.1:${wire.port}` })),
+        servers: servers.map((server) => ({ name: server.name, address: addressOf(server) })),
         affinity: [{ cookie: { idle: '1h' } }],
         whenOwnerFails: 'rebind',
         ...(rebalance ? { rebalance: { skew: 1.2, rate: 10 } } : {}),

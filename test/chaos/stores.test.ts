@@ -24,6 +24,7 @@ for (const [n, [store, runtime, workers]] of cases.entries()) {
       store,
       runtime,
       workers,
+      nodes: 0,
       seed,
       injectedFault: null,
       clients: 40,

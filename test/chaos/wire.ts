@@ -7,6 +7,8 @@ type State = 'fine' | 'slow' | 'held';
 export class Wire {
   readonly name: string;
   readonly port: number;
+  /** Where it listens. */
+  readonly host: string;
   private server: Server;
   private readonly target: number;
   private readonly targetHost: string;
@@ -16,23 +18,25 @@ export class Wire {
   /** Told when the wire is fine again. */
   private waiting: (() => void)[] = [];
 
-  private constructor(
-    name: string,
-    target: number,
-    targetHost: string,
-    { server, port }: { server: Server; port: number },
-  ) {
+  private constructor(name: string, target: number, targetHost: string, { server, host, port }: Listening) {
     this.name = name;
     this.target = target;
     this.targetHost = targetHost;
+    this.host = host;
     this.port = port;
     this.server = server;
     this.take(server);
   }
 
-  /** Takes connections for `target` at a port of its own. */
-  static async open(name: string, target: number, targetHost = '127.0.0.1'): Promise<Wire> {
-    return new Wire(name, target, targetHost, await listen(0));
+  /** Takes connections for `target` at a port of its own, or at that port of `host`. */
+  static async open(
+    name: string,
+    target: number,
+    targetHost = '127.0.0.1',
+    host = '127.0.0.1',
+    port = 0,
+  ): Promise<Wire> {
+    return new Wire(name, target, targetHost, await listen(host, port));
   }
 
   /** Breaks every connection, by RST; new ones are taken. */
@@ -59,7 +63,7 @@ export class Wire {
 
   async accept(): Promise<void> {
     if (this.server.listening) return;
-    const { server } = await listen(this.port);
+    const { server } = await listen(this.host, this.port);
     this.server = server;
     this.take(server);
   }
@@ -114,11 +118,17 @@ export class Wire {
   }
 }
 
+interface Listening {
+  readonly server: Server;
+  readonly host: string;
+  readonly port: number;
+}
+
 /** 0: a port that the system chooses. */
-async function listen(wanted: number): Promise<{ server: Server; port: number }> {
+async function listen(host: string, wanted: number): Promise<Listening> {
   const server = createServer({ noDelay: true, allowHalfOpen: true });
-  server.listen(wanted, '127.0.0.1');
+  server.listen(wanted, host);
   await once(server, 'listening');
   const address = server.address();
-  return { server, port: typeof address === 'object' && address !== null ? address.port : 0 };
+  return { server, host, port: typeof address === 'object' && address !== null ? address.port : 0 };
 }

@@ -1,6 +1,6 @@
 /**
  * What the apps under test share as programs, `APP.ts NAME PORT`: a cart and a counter a session. Every answer tells all of the
- * session that it is about. CHAOS_STORE=FROM:TO: connects to port TO where the balancer names FROM as its store interface, so
+ * session that it is about. CHAOS_STORE=FROM:TO,...: connects to port TO where a balancer names FROM as its store interface, so
  * that the way there can be broken (servers on Node only).
  *
  *      POST /sign-in?user=   a name under a new id        POST /rotate      a new id
@@ -52,8 +52,8 @@ export function isAnswered({ url = '/' }: IncomingMessage, response: ServerRespo
 }
 
 export function listen(listener: RequestListener): void {
-  const [from = 0, to = 0] = (process.env.CHAOS_STORE ?? '').split(':').map(Number);
-  if (from > 0) detour(from, to);
+  const pairs = (process.env.CHAOS_STORE ?? '').split(',').map((pair) => pair.split(':').map(Number));
+  detour(new Map(pairs.flatMap(([from = 0, to = 0]) => (from > 0 ? [[from, to]] : []))));
   const injectedFault = readInjectedFault(process.env);
   if (injectedFault === 'unknown-server-404') beginEmpty();
   if (injectedFault === 'forgotten-signout') endOnce();
@@ -70,13 +70,15 @@ export function listen(listener: RequestListener): void {
 }
 
 /** Not by the header that names the store: that one may be signed. */
-function detour(from: number, to: number): void {
+function detour(ports: ReadonlyMap<number, number>): void {
+  if (ports.size === 0) return;
   const { connect } = Socket.prototype;
   Socket.prototype.connect = function (this: Socket, ...args: unknown[]) {
     // What net.connect and an Agent hand on: the options, alone or with a callback in one list. The Agent keeps its own.
     const changed = args.flat().map((one) => {
-      const isIt = typeof one === 'object' && one !== null && 'port' in one && Number(one.port) === from;
-      return isIt ? { ...one, port: to } : one;
+      if (typeof one !== 'object' || one === null || !('port' in one)) return one;
+      const to = ports.get(Number(one.port));
+      return to === undefined ? one : { ...one, port: to };
     });
     return Reflect.apply(connect, this, changed);
   };

@@ -1,0 +1,195 @@
+/**
+ * `npm run bench:fleet`: what a fleet costs. Operations at the store per request at steady state, counted by MONITOR less what the node
+ * does without requests; and processor time per request of a node, with the fleet and without, round by round.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { Redis } from 'ioredis';
+import { Pool } from 'undici';
+import { startFleet, type TestFleet } from '../../test/support/fleet.ts';
+import { FleetClient, type Kind } from '../../test/support/fleet-clients.ts';
+import { type Limpet, startLimpet } from '../../test/support/limpet.ts';
+import { type Runtime, runtimes } from '../../test/support/runtimes.ts';
+import { medianOf } from '../abuse/verdict.ts';
+import { cpuTime } from '../macro/cpu.ts';
+
+const sessions = 50;
+const requestsEach = 20;
+/** Without requests: how long (ms) the store is watched. */
+const idleMs = 5000;
+
+const { values } = parseArgs({
+  options: {
+    runtime: { type: 'string', default: 'bun' },
+    rounds: { type: 'string', default: '7' },
+    requests: { type: 'string', default: '20000' },
+    help: { type: 'boolean', short: 'h' },
+  },
+});
+if (values.help) {
+  console.log(`npm run bench:fleet [-- options]
+
+  --runtime NAME   of the balancers: bun (default) or node
+  --rounds N       of processor time (default 7)
+  --requests N     of each round (default 20000)`);
+  process.exit(0);
+}
+const runtime = runtimes.find((one) => one === values.runtime);
+if (runtime === undefined) throw new Error(`--runtime: found "${values.runtime}", expected ${runtimes.join(' or ')}`);
+
+async function countOperations(runtime: Runtime): Promise<void> {
+  const kinds: readonly Kind[] = ['cookie', 'learn', 'header', 'rewrite', 'address', 'library'];
+  await using fleet = await startFleet(runtime, { kinds, config: { workers: 1 } });
+  const watch = await Watch.open(fleet.redis.url);
+  await sleep(2000);
+  const idle = await watch.during(() => sleep(idleMs));
+  console.log(`== ${runtime}: operations at the store`);
+  console.log(`   two nodes without requests: ${(idle / (idleMs / 1000)).toFixed(1)} a second`);
+  const report = async (what: string, kind: Kind, path = '', method = 'GET') => {
+    const clients = Array.from({ length: sessions }, () => new FleetClient(kind));
+    for (const client of clients)
+      await client.ask(
+        fleet.nodes[0]!,
+        kind === 'library' ? 'count' : '',
+        kind === 'library' ? { method: 'POST' } : {},
+      );
+    // The first request of each at the other node.
+    const first = await measured(watch, idle, async () => {
+      for (const client of clients) await client.ask(fleet.nodes[1]!, path, { method });
+      return clients.length;
+    });
+    const steady = await measured(watch, idle, async () => {
+      for (let n = 0; n < requestsEach; n++)
+        await Promise.all(clients.map((client) => client.ask(fleet.nodes[n % 2]!, path, { method })));
+      return clients.length * requestsEach;
+    });
+    console.log(
+      `   ${what.padEnd(34)} ${first.toFixed(3)} with the first request at a node, then ${steady.toFixed(3)}`,
+    );
+  };
+  await report('cookie, read', 'cookie');
+  await report('learned id', 'learn');
+  await report('header', 'header');
+  await report('rewritten cookie', 'rewrite');
+  await report('address in the table', 'address');
+  await report('session of the library, read', 'library');
+  await report('session of the library, change', 'library', 'count', 'POST');
+  watch.close();
+}
+
+/** Operations of a request, less those that the nodes do in that time by themselves. */
+async function measured(watch: Watch, idle: number, run: () => Promise<number>): Promise<number> {
+  const began = performance.now();
+  let requests = 1;
+  const counted = await watch.during(async () => {
+    requests = await run();
+  });
+  const own = (idle * (performance.now() - began)) / idleMs;
+  return Math.max(0, counted - own) / requests;
+}
+
+/** Commands that reach the store, those of scripts not counted. */
+class Watch {
+  private count = 0;
+  private readonly redis: Redis;
+
+  private constructor(redis: Redis, monitor: Redis) {
+    this.redis = redis;
+    this.monitor = monitor;
+    monitor.on('monitor', (_time: string, _args: string[], source: string) => {
+      if (source !== 'lua') this.count++;
+    });
+  }
+
+  private readonly monitor: Redis;
+
+  static async open(url: string): Promise<Watch> {
+    const redis = new Redis(url);
+    return new Watch(redis, await redis.monitor());
+  }
+
+  async during(act: () => Promise<unknown>): Promise<number> {
+    const from = this.count;
+    await act();
+    return this.count - from;
+  }
+
+  close(): void {
+    this.monitor.disconnect();
+    this.redis.disconnect();
+  }
+}
+
+async function measureTime(runtime: Runtime): Promise<void> {
+  await using fleet = await startFleet(runtime, { nodes: 2, kinds: ['cookie'], config: { workers: 1 } });
+  const node = fleet.nodes[0]!;
+  await using alone = await startLimpet(runtime, { config: withoutFleet(fleet) });
+  const [on, off] = [await Load.open(node.process), await Load.open(alone)];
+  const times: { on: number[]; off: number[] } = { on: [], off: [] };
+  const requests = Number(values.requests);
+  // What the runtime compiles while it runs.
+  for (const load of [on, off]) await load.run(requests);
+  for (let round = 0; round < Number(values.rounds); round++) {
+    // The first of a round is another one each time.
+    const order = round % 2 === 0 ? (['on', 'off'] as const) : (['off', 'on'] as const);
+    for (const which of order) times[which].push(await (which === 'on' ? on : off).run(requests));
+  }
+  const [a, b] = [medianOf(times.on), medianOf(times.off)];
+  console.log(
+    `== ${runtime}: processor time of a request that reads with a cookie, one worker, medians of ${values.rounds}`,
+  );
+  console.log(`   with the fleet ${a.toFixed(1)} us, without ${b.toFixed(1)} us: ${(a / b).toFixed(3)}`);
+  await on.close();
+  await off.close();
+}
+
+function withoutFleet(fleet: TestFleet): Record<string, unknown> {
+  const { fleet: _, ...config } = fleet.config(fleet.nodes[0]!);
+  return config;
+}
+
+class Load {
+  private readonly pool: Pool;
+  private readonly pid: number;
+  private readonly cookies: readonly string[];
+
+  private constructor(limpet: Limpet, cookies: readonly string[]) {
+    this.pool = new Pool(limpet.url, { connections: 32 });
+    this.pid = limpet.pid;
+    this.cookies = cookies;
+  }
+
+  static async open(limpet: Limpet): Promise<Load> {
+    const clients = Array.from({ length: 200 }, () => new FleetClient('cookie'));
+    for (const client of clients) await client.ask({ name: '', url: limpet.url });
+    return new Load(
+      limpet,
+      clients.map(({ cookies }) => `plain=${cookies.get('plain')}`),
+    );
+  }
+
+  /** Microseconds of the process for each request. */
+  async run(requests: number): Promise<number> {
+    const before = cpuTime(this.pid);
+    let next = 0;
+    const lane = async () => {
+      while (next < requests) {
+        const cookie = this.cookies[next++ % this.cookies.length]!;
+        const { statusCode, body } = await this.pool.request({ path: '/cookie/', method: 'GET', headers: { cookie } });
+        await body.dump();
+        if (statusCode !== 200) throw new Error(`found status ${statusCode}, expected 200`);
+      }
+    };
+    await Promise.all(Array.from({ length: 32 }, lane));
+    const after = cpuTime(this.pid);
+    return (after.user + after.system - before.user - before.system) / requests;
+  }
+
+  close(): Promise<void> {
+    return this.pool.close();
+  }
+}
+
+await countOperations(runtime);
+await measureTime(runtime);
+process.exit(0);
