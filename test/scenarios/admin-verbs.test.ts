@@ -23,6 +23,15 @@ const endless = {
   top: 'top.test.ts plays it in a terminal',
 };
 
+/** Those that need a fleet, or its store: each has a suite of its own. */
+const ofFleets = {
+  fleet: 'fleet-nodes.test.ts',
+  'keys rotate': 'keys-rotate.test.ts',
+  'keys retire': 'keys-rotate.test.ts',
+  store: 'store-check.test.ts',
+  'store check': 'store-check.test.ts',
+};
+
 interface Stage {
   readonly limpet: Limpet;
   readonly shopper: Shopper;
@@ -49,6 +58,7 @@ const stateOf = async (stage: Stage, name: string) =>
 const verbs: Readonly<Record<string, Verb>> = {
   servers: { args: () => ['--safest'], prints: /^server +state +address[\s\S]*^shop\/s1 +up/m },
   sessions: { args: () => [], prints: /^server +state +sessions[\s\S]*^shop\/s1 +up/m },
+  keys: { args: () => [], prints: /^key +use +made +from\n[0-9a-f]{8} +signs +not known +state\n$/ },
   'sessions list': { args: () => ['--limit', '5'], prints: /^[0-9a-f]{16} +shop\/s\d/m },
   'sessions find': {
     args: ({ session }) => ['--id', session],
@@ -144,7 +154,7 @@ test('every command of the program has a line here', () => {
     allCommands()
       .filter((name) => !offline.includes(name))
       .sort(),
-  ).toEqual([...Object.keys(verbs), ...Object.keys(endless)].sort());
+  ).toEqual([...Object.keys(verbs), ...Object.keys(endless), ...Object.keys(ofFleets)].sort());
   expect(offline.filter((name) => !allCommands().includes(name))).toEqual([]);
 });
 
