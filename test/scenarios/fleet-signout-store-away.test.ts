@@ -6,7 +6,7 @@ import { mkdtempDisposable } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { Customer, startLibraryShops } from '../support/library-shop.ts';
+import { Customer, startLibraryShop, startLibraryShops } from '../support/library-shop.ts';
 import { type Limpet, startLimpet } from '../support/limpet.ts';
 import { until } from '../support/peers.ts';
 import { needProgram } from '../support/programs.ts';
@@ -51,5 +51,34 @@ describe.each(runtimes)('two nodes on %s', { timeout: 120_000 }, (runtime) => {
       expect(await client.visit('/sign-in?user=bob')).toMatchObject({ user: 'bob' });
       expect(await stolen.visit('/read')).toMatchObject({ user: null, count: 0 });
     }
+  });
+
+  test('a sign-out without the store, and its server dies: the other node is told as soon as the end is stored', async (context) => {
+    needProgram(context, 'redis');
+    await using folder = await mkdtempDisposable(join(tmpdir(), 'limpet-signout-'));
+    await using redis = await RedisServer.start('--appendonly', 'yes', '--appendfsync', 'always', '--dir', folder.path);
+    await using servers = await startLibraryShops('a', 'b');
+    const sessions = { timeout: '2s' };
+    const fleet = { store: redis.url };
+    const config = { pools: { shop: { servers: poolOf(servers) } }, keys, sessions, fleet };
+    await using one = await startLimpet(runtime, { config });
+    await using two = await startLimpet(runtime, { config });
+    const customer = new Customer(one.url);
+    const { server } = await customer.visit('/sign-in?user=ann');
+    const old = customer.twin(two.url);
+    await old.visit();
+    await redis.kill();
+    expect(await customer.tries('/sign-out')).toBe('503 session-ending');
+    // Nobody but the first node knows of it from here on.
+    const owner = servers.find(({ name }) => name === server)!;
+    await owner.kill();
+    await using _ = await startLibraryShop(owner.name, owner.port);
+    expect(await old.tries('/read')).toMatch(/^503 session-/);
+    await redis.start();
+    await until('the store has the end', async () => (await pending(one)) === 0);
+    await until('the other node knows', async () => (await old.tries('/read')) === '200');
+    await until('nobody is signed in', async () => (await old.visit('/read')).user === null);
+    expect(await old.visit('/sign-in?user=bob')).toMatchObject({ user: 'bob' });
+    expect(await customer.visit('/read')).toMatchObject({ user: null, count: 0 });
   });
 });
