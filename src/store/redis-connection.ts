@@ -5,6 +5,11 @@ import { StoreError } from './store.ts';
 
 /** Milliseconds between two connections that are made anew because the server takes no writes. */
 const reconnectEvery = 1000;
+/**
+ * Times `timeout` after which a connection on which nothing comes back is made anew. The machine at its other end may have lost its power: the
+ * system would go on sending there for a quarter of an hour, while another one has the address by now.
+ */
+const silentSteps = 2;
 
 /**
  * A connection that is not open yet (`connect` opens it), and is made anew for ever once it was. `timeout`: longest wait for an answer,
@@ -27,6 +32,7 @@ export async function connectRedis(
     enableOfflineQueue: false,
     commandTimeout: timeout,
     connectTimeout: timeout,
+    socketTimeout: timeout * silentSteps,
     maxRetriesPerRequest: 0,
     retryStrategy: (attempt: number) => Math.min(50 * attempt, 1000),
     // After a failover the address is another server's by now, while this connection is still to the former master.

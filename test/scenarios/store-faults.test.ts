@@ -169,6 +169,25 @@ describe.each(runtimes)('a Redis that runs, and on %s', { timeout: 60_000 }, (ru
     }
   });
 
+  test('is another machine at the same address by now, and the connections to the former one are silent', async (context) => {
+    needProgram(context, 'redis');
+    await using redis = await RedisServer.start();
+    await using gate = await gateBefore({ name: 'redis', port: redis.port });
+    await using servers = await startShops('a', 'b');
+    await using limpet = await startLimpet(runtime, {
+      config: {
+        pools: { shop: { servers: poolOf(servers) } },
+        sessions: { store: `redis://${gate.address}`, timeout: '500ms' },
+      },
+    });
+    const shopper = new Shopper(limpet.url);
+    await shopper.count();
+    gate.stall();
+    expect(await answerOf(shopper, '/')).toEqual(storeLost);
+    await until('the connection is made anew', async () => (await shopper.ask('/')).status === 200);
+    expect(limpet.stderr()).toMatch(/redis: Command timed out/);
+  });
+
   test('does not let the balancer start: a password, and a version, that are not right', async (context) => {
     needProgram(context, 'redis');
     await using redis = await RedisServer.start('--requirepass', 'the right one');

@@ -12,6 +12,8 @@ export interface Gate extends AsyncDisposable {
   /** Where the server is reached, as a config names it. */
   readonly address: string;
   set(state: 'open' | 'refuse' | 'swallow'): Promise<void>;
+  /** Nothing passes any more on the connections that are open, and nobody is told, as when the machine at the other end loses its power. */
+  stall(): void;
 }
 
 /** A gate before the server that listens on `port` of `host`. `rewrite`: what becomes of each piece that the server sends. */
@@ -52,6 +54,9 @@ export async function gateBefore(
       await close();
       state = next;
       if (next !== 'refuse') await listen(bound);
+    },
+    stall: () => {
+      for (const socket of sockets) socket.unpipe().pause();
     },
     [Symbol.asyncDispose]: close,
   };
