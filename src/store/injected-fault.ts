@@ -5,13 +5,17 @@
 import { createHash } from 'node:crypto';
 import { UsageError } from '../errors.ts';
 import type { Timers } from '../time/clock.ts';
-import { type Put, type PutResult, type SessionKey, type Store, StoreError } from './store.ts';
+import { type ClaimResult, type Put, type PutResult, type SessionKey, type Store, StoreError } from './store.ts';
 
 /**
  * Broken guarantees of the store:
  * - fencing: a put of an older epoch is stored.
  * - gate: a put is acknowledged before it is stored, which happens a moment later.
  * - tombstones: an ended session can be put again.
+ *
+ * Broken guarantees of a fleet:
+ * - untold-moves: a balancer does not follow what the others do with sessions.
+ * - unshared-bindings: names of sessions, learned or brought by clients, are not recorded in the store.
  *
  * Faults that Limpet once had (issue 12), put back around the part that is right now:
  * - outage-claims: a server becomes the owner before it has accepted the request.
@@ -28,6 +32,8 @@ export const injectedFaults = [
   'fencing',
   'gate',
   'tombstones',
+  'untold-moves',
+  'unshared-bindings',
   'outage-claims',
   'unknown-server-404',
   'forgotten-signout',
@@ -58,6 +64,10 @@ export function readInjectedFault({
 /** The store with that fault; the store itself where the fault is elsewhere. */
 export function injectFault(store: Store, what: InjectedFault, timers: Timers): Store {
   switch (what) {
+    case 'unshared-bindings':
+      return Object.assign(delegate(store), {
+        claim: (...args: Parameters<Store['claim']>) => (args[1] === 0 ? alone(args[2]) : store.claim(...args)),
+      });
     case 'fencing':
       return Object.assign(delegate(store), { put: (key: SessionKey, put: Put) => putAnyway(store, key, put) });
     case 'gate':
@@ -94,6 +104,12 @@ export function delegate(store: Store): Store {
     scan: (pool) => store.scan(pool),
     close: () => store.close(),
   };
+}
+
+/** A first owner, of which nobody is told. */
+function alone(owner: number): Promise<ClaimResult> {
+  const copy = { owner, epoch: 1, version: 0, by: '', data: new Uint8Array(0), expires: Number.MAX_SAFE_INTEGER };
+  return Promise.resolve({ state: 'claimed', copy });
 }
 
 async function putAnyway(store: Store, key: SessionKey, put: Put): Promise<PutResult> {

@@ -4,6 +4,7 @@
  */
 import type { FleetOptions, LimpetOptions } from '../config/options.ts';
 import type { Numbers } from '../shared/slots.ts';
+import type { InjectedFault } from '../store/injected-fault.ts';
 import { parseRedis } from '../store/redis-address.ts';
 import { type MovesListener, RedisMoves } from '../store/redis-moves.ts';
 import type { Store } from '../store/store.ts';
@@ -16,6 +17,7 @@ export interface FleetOwnersDependencies extends MoveFollowerDependencies, Owner
   readonly node: string;
   /** Ids of the other nodes that are there. */
   readonly others: () => readonly string[];
+  readonly injectedFault: InjectedFault | null;
 }
 
 /** Between two looks at all streams (ms), for messages that were lost. */
@@ -54,7 +56,9 @@ export class FleetOwners {
       intend: (key, intent) => moves.intend(key, intent),
     });
     const listener: MovesListener = {
-      onMoves: (pool, told) => follower.onMoves(pool, told),
+      onMoves: (pool, told) => {
+        if (deps.injectedFault !== 'untold-moves') follower.onMoves(pool, told);
+      },
       onMissed: (pool, until) => follower.onMissed(pool, until),
       onMessage: (text) => agreements.onMessage(text),
     };

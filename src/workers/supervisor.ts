@@ -206,7 +206,20 @@ export class Supervisor {
       const store = this.store.owners;
       const { fleetNodes } = this.parts;
       const [node, others] = [nodeId(stateDir, log), () => fleetNodes.others];
-      const parts = { clock, timers, table, load, counters, missed, store, log, events: noSessionEvents, node, others };
+      const parts = {
+        clock,
+        timers,
+        table,
+        load,
+        counters,
+        missed,
+        store,
+        log,
+        events: noSessionEvents,
+        node,
+        others,
+        injectedFault,
+      };
       this.fleetOwners = await FleetOwners.open(fleet, parts);
       this.store.claimBy(this.fleetOwners.claim);
     }
