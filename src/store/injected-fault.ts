@@ -66,7 +66,7 @@ export function injectFault(store: Store, what: InjectedFault, timers: Timers): 
   switch (what) {
     case 'unshared-bindings':
       return Object.assign(delegate(store), {
-        claim: (...args: Parameters<Store['claim']>) => (args[1] === 0 ? alone(args[2]) : store.claim(...args)),
+        claim: (...args: Parameters<Store['claim']>) => (args[1] === 0 ? unsharedOwner(args[2]) : store.claim(...args)),
       });
     case 'fencing':
       return Object.assign(delegate(store), { put: (key: SessionKey, put: Put) => putAnyway(store, key, put) });
@@ -107,7 +107,7 @@ export function delegate(store: Store): Store {
 }
 
 /** A first owner, of which nobody is told. */
-function alone(owner: number): Promise<ClaimResult> {
+function unsharedOwner(owner: number): Promise<ClaimResult> {
   const copy = { owner, epoch: 1, version: 0, by: '', data: new Uint8Array(0), expires: Number.MAX_SAFE_INTEGER };
   return Promise.resolve({ state: 'claimed', copy });
 }

@@ -54,8 +54,10 @@ export class RedisMoves {
   private readonly options: RedisMovesOptions;
   /** By pool, the last entry that was read. */
   private readonly positions = new Map<string, string>();
-  /** Pools whose streams are being read, and whether they have to be read once more. */
-  private readonly reading = new Map<string, boolean>();
+  /** Pools whose streams are being read, until they are. */
+  private readonly reading = new Map<string, Promise<void>>();
+  /** Those of them in which there is something new by now. */
+  private readonly hasMore = new Set<string>();
   private isClosed = false;
 
   private constructor(
@@ -121,22 +123,26 @@ export class RedisMoves {
     this.subscriber.disconnect();
   }
 
-  private async read(pool: string): Promise<void> {
-    if (this.isClosed || !this.positions.has(pool)) return;
-    if (this.reading.has(pool)) {
-      this.reading.set(pool, true);
-      return;
+  private read(pool: string): Promise<void> {
+    if (this.isClosed || !this.positions.has(pool)) return Promise.resolve();
+    const running = this.reading.get(pool);
+    if (running !== undefined) {
+      this.hasMore.add(pool);
+      return running;
     }
-    try {
-      do {
-        this.reading.set(pool, false);
-        while (await this.readPage(pool));
-      } while (this.reading.get(pool) === true && !this.isClosed);
-    } catch {
-      // It does not answer: what is missing is read when it does.
-    } finally {
-      this.reading.delete(pool);
-    }
+    // What does not answer is read when it does.
+    const reading = this.readToEnd(pool)
+      .catch(() => {})
+      .finally(() => this.reading.delete(pool));
+    this.reading.set(pool, reading);
+    return reading;
+  }
+
+  private async readToEnd(pool: string): Promise<void> {
+    do {
+      this.hasMore.delete(pool);
+      while (await this.readPage(pool));
+    } while (this.hasMore.has(pool) && !this.isClosed);
   }
 
   /** True: there may be more. */

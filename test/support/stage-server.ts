@@ -31,7 +31,7 @@ interface HandlerOptions {
   readonly mayUpgrade?: boolean;
   readonly clientNumber?: number;
   /** The response waits at its head, or at its end. */
-  readonly holds?: 'head' | 'end';
+  readonly holds?: 'head' | 'data' | 'end';
 }
 
 /** An exchange's side of a response: writes down what it is told. */
@@ -42,7 +42,7 @@ export class PlayedHandler implements ResponseHandler {
   /** `200`, `abc`, `end, reusable` and the like, in order. */
   readonly events: string[] = [];
   private readonly connection: ServerConnection;
-  private holds: 'head' | 'end' | null;
+  private holds: 'head' | 'data' | 'end' | null;
   private body = '';
 
   constructor(connection: ServerConnection, options: HandlerOptions = {}) {
@@ -73,7 +73,7 @@ export class PlayedHandler implements ResponseHandler {
 
   onResponseData(bytes: Buffer, start: number, end: number): boolean {
     this.body += bytes.toString('latin1', start, end);
-    return false;
+    return this.holdsOnce('data');
   }
 
   onResponseEnd(_trailers: Buffer | null, reusable: boolean): void {
@@ -109,7 +109,7 @@ export class PlayedHandler implements ResponseHandler {
     this.body = '';
   }
 
-  private holdsOnce(what: 'head' | 'end'): boolean {
+  private holdsOnce(what: 'head' | 'data' | 'end'): boolean {
     if (this.holds !== what) return false;
     this.holds = null;
     this.events.push(`held at its ${what}`);

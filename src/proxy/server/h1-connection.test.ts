@@ -240,6 +240,25 @@ describe('a response that is held', () => {
     expect([handler.events.slice(4), isIdle(), peer.state]).toEqual([events, false, state]);
   });
 
+  test.each([
+    ['in the same read', ['0123'], []],
+    ['with more to come', ['01'], ['23']],
+    ['and what comes meanwhile', ['01', '2'], ['3']],
+  ])('at a piece of its body, %s', (_, before, after) => {
+    const { connection, peer, send, isIdle } = stageServer();
+    const handler = send({ holds: 'data' });
+    const [head] = ok('0123').split('0123');
+    peer.send(`${head}${before[0]}`);
+    for (const piece of before.slice(1)) peer.send(piece);
+    const piece = before[0];
+    expect([handler.events, peer.paused, isIdle()]).toEqual([['200', 'held at its data', piece], true, false]);
+    connection.resumeHeld();
+    for (const later of after) peer.send(later);
+    const rest = '0123'.slice(piece?.length);
+    expect(handler.events.slice(3).join('')).toBe(`${rest}end, reusable`);
+    expect([peer.paused, isIdle()]).toEqual([false, true]);
+  });
+
   test('at its head: a reset meanwhile counts only behind what has come', () => {
     const { connection, peer, send } = stageServer();
     const handler = send({ holds: 'head' });
