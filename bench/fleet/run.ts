@@ -125,6 +125,7 @@ async function measureTime(runtime: Runtime): Promise<void> {
   const node = fleet.nodes[0]!;
   await using alone = await startLimpet(runtime, { config: withoutFleet(fleet) });
   const [on, off] = [await Load.open(node.process), await Load.open(alone)];
+  const rest = await Promise.all([atRest(node.process), atRest(alone)]);
   const times: { on: number[]; off: number[] } = { on: [], off: [] };
   const requests = Number(values.requests);
   // What the runtime compiles while it runs.
@@ -139,8 +140,19 @@ async function measureTime(runtime: Runtime): Promise<void> {
     `== ${runtime}: processor time of a request that reads with a cookie, one worker, medians of ${values.rounds}`,
   );
   console.log(`   with the fleet ${a.toFixed(1)} us, without ${b.toFixed(1)} us: ${(a / b).toFixed(3)}`);
+  console.log(
+    `   without requests ${rest[0].toFixed(1)} ms of processor time a second, without the fleet ${rest[1].toFixed(1)} ms`,
+  );
   await on.close();
   await off.close();
+}
+
+/** Milliseconds of processor time a second. */
+async function atRest({ pid }: Limpet): Promise<number> {
+  const before = cpuTime(pid);
+  await sleep(idleMs);
+  const after = cpuTime(pid);
+  return (after.user + after.system - before.user - before.system) / idleMs;
 }
 
 function withoutFleet(fleet: TestFleet): Record<string, unknown> {

@@ -3,6 +3,7 @@
  * respect. Exit code 0: it holds. See `--help`.
  */
 import { parseArgs } from 'node:util';
+import { injectedFaults } from '../../src/store/injected-fault.ts';
 import { type Runtime, runtimes } from '../support/runtimes.ts';
 import { signOuts } from './logouts.ts';
 import { changeNames, flawsOf, format, prove } from './proof.ts';
@@ -17,6 +18,8 @@ const help = `npm run fleet:proof [-- options]
   --requests N     under each change, and after it (default 500)
   --sign-outs N    default 10000
   --seed N         of all choices (default: by chance)
+  --injected-fault NAME   breaks a promise on purpose: wrong requests must be found (exit code 0), and no sign-outs are tried:
+                   ${injectedFaults.join(', ')}
   --verbose        tells each change`;
 
 async function main(): Promise<number> {
@@ -31,6 +34,7 @@ async function main(): Promise<number> {
       requests: text,
       'sign-outs': text,
       seed: text,
+      'injected-fault': text,
       verbose: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },
@@ -51,13 +55,16 @@ async function main(): Promise<number> {
     seed,
     ...(values.verbose && { say: (line: string) => console.log(line) }),
   };
-  const many = count('sign-outs', values['sign-outs'] ?? '10000');
+  const fault = values['injected-fault'];
+  if (fault !== undefined && injectedFaults.every((name) => name !== fault))
+    throw new Error(`--injected-fault: found "${fault}", expected ${injectedFaults.join(', ')}`);
+  const many = fault === undefined ? count('sign-outs', values['sign-outs'] ?? '10000') : 0;
   let isGood = true;
   for (const runtime of chosen) {
     if (setup.changes > 0) {
-      const report = await prove({ ...setup, runtime });
+      const report = await prove({ ...setup, runtime, ...(fault && { env: { LIMPET_INJECTED_FAULT: fault } }) });
       console.log(format(`${runtime}, seed ${seed}`, report));
-      isGood &&= flawsOf(report).length === 0;
+      isGood &&= fault === undefined ? flawsOf(report).length === 0 : report.wrong.length > 0;
     }
     if (many === 0) continue;
     const { signOuts: ended, asked, served, answers, failures } = await signOuts(runtime, nodes, many);
