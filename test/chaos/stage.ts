@@ -49,8 +49,11 @@ export interface StageSetup {
 
 /** The last one is not in the config at first. */
 const serverNames = ['gull', 'kelp', 'crab', 'tern', 'wren'];
-/** Seconds for which the table keeps an ended session dead: less than the usual minute, so that a run sees its end. */
-export const tombstoneSeconds = 10;
+/**
+ * Seconds for which the table keeps an ended session dead: less than the usual minute, so that a run sees its end, and more than the
+ * eleven by which an end that another balancer has told is dated back (`pastEndSeconds`), while a late response is under way.
+ */
+export const tombstoneSeconds = 20;
 
 export interface AppServer {
   readonly name: string;
