@@ -10,7 +10,7 @@ import type { Runtime } from './runtimes.ts';
 const root = join(import.meta.dirname, '../..');
 
 /** What users rely on most, and what the two runtimes do most differently. */
-const onBoth = named('early-answers', 'fleet-spray', 'start', 'stores');
+const onBoth = named('early-answers', 'start', 'stores');
 
 /** The runtime where more can go wrong, or on which many commands start sooner, where the name would give the other one. */
 const chosen: Readonly<Record<Runtime, ReadonlySet<string>>> = {
@@ -32,8 +32,10 @@ const onDemand = new Map<string, string>(
     crossing: ['bridge'],
     dashboard: ['views'],
     families: ['import'],
+    'fleet-keys': ['fleet-clock', 'fleet-unnoticed'],
     'fleet-spray': [
       'fleet-address',
+      'fleet-cookie',
       'fleet-expiry',
       'fleet-learn',
       'fleet-move',
