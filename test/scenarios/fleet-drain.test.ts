@@ -12,8 +12,12 @@ describe.each(runtimes)('a drain on %s', (runtime) => {
   test('waits for what runs at another node', { timeout: 120_000 }, async (context) => {
     const redis = await fleetRedis(context);
     const held = Promise.withResolvers<void>();
+    const arrived = Promise.withResolvers<void>();
     await using a = await httpOrigin('a', async (request, response) => {
-      if (request.url === '/slow') await held.promise;
+      if (request.url === '/slow') {
+        arrived.resolve();
+        await held.promise;
+      }
       response.end(JSON.stringify({ server: 'a' }));
     });
     await using b = await httpOrigin('b');
@@ -23,6 +27,8 @@ describe.each(runtimes)('a drain on %s', (runtime) => {
     // Both: one of them is at a.
     const slow = Promise.all([ask(`${two.url}/slow`), ask(`${two.url}/slow`)]);
     const left = () => query<DrainState>(one, '/v1/servers/app/a/drained');
+    // A drain that comes first would send both to the other server.
+    await arrived.promise;
     await query(one, '/v1/servers/app/a', 'PATCH', { state: 'drain' });
     await until('one knows what runs at two', async () => (await left()).waitingFor.inflight === 1);
     const words = ['drain', 'a', '--wait', '--deadline', '2s', '-c', join(one.folder, 'limpet.yaml')];
