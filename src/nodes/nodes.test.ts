@@ -64,7 +64,6 @@ async function start(store: PlayedStore, time: HandTime, n: number, own = digest
     }),
     digest: () => own,
     onBeat: async (revision) => void revisions.push(revision),
-    onChange: () => undefined,
     events: { publish: (name) => void events.push(name) },
     clock: time,
     timers: time,

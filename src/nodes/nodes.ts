@@ -35,8 +35,6 @@ export interface NodesDependencies {
   readonly digest: () => ConfigDigest;
   /** After each beat that the store has answered, with the revision of its orders. */
   readonly onBeat: (revision: number) => Promise<void>;
-  /** Other nodes are there, or one of them has another config. */
-  readonly onChange: () => void;
   readonly events: EventPublisher;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -119,7 +117,7 @@ export class Nodes {
     const { store, log } = this.deps;
     await store.listen(wakeChannel, () => this.wake());
     await this.beat();
-    const names = this.live.filter(({ isOwn }) => !isOwn).map(({ report }) => report.name);
+    const names = this.liveOthers.map(({ report }) => report.name);
     const others = names.length === 0 ? 'no other node is there' : `with ${names.join(', ')}`;
     if (!this.isAway) log.info(`fleet: this is node ${this.deps.name} (${this.deps.id}), ${others}`);
   }
@@ -153,6 +151,10 @@ export class Nodes {
 
   get id(): string {
     return this.deps.id;
+  }
+
+  get liveOthers(): readonly KnownNode[] {
+    return this.live.filter(({ isOwn }) => !isOwn);
   }
 
   /** This node first, then the others by name; also those that are gone and not forgotten yet. */
@@ -280,7 +282,6 @@ export class Nodes {
     const { clock, id } = this.deps;
     const now = clock.monotonic();
     const present = new Set<string>();
-    let isChanged = false;
     for (let i = 0; i + 1 < entries.length; i += 2) {
       const value = entries[i + 1] ?? '';
       const report = parseReport(value.slice(value.indexOf(' ') + 1));
@@ -304,12 +305,10 @@ export class Nodes {
       const wasLive = known != null && this.isLive(known);
       if (known?.report.config !== report.config || seen.digest === null) {
         seen.digest = (await this.digestOf(report.config)) ?? seen.digest;
-        isChanged = true;
       }
       this.others.set(report.id, seen);
       if (!this.isLive(seen)) continue;
       if (!wasLive || isRestarted) {
-        isChanged = true;
         this.joined(seen);
       }
       this.compare(seen);
@@ -317,18 +316,15 @@ export class Nodes {
     for (const [other, seen] of this.others) {
       if (present.has(other)) continue;
       this.others.delete(other);
-      isChanged = true;
       this.left(seen, 'it was stopped');
       this.told.delete(`gone ${seen.report.run}`);
     }
     for (const seen of this.others.values()) {
       if (this.isLive(seen) || this.told.has(`gone ${seen.report.run}`)) continue;
-      isChanged = true;
       this.left(seen, `its lease is over: it has told nothing for ${Math.round((now - seen.seen) / 1000)} s`);
     }
     this.compareNames();
     this.compareClock();
-    if (isChanged) this.deps.onChange();
   }
 
   /** null: nobody has it in the store. */

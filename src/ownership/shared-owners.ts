@@ -41,6 +41,7 @@ export interface SharedOwnersDependencies {
 export class SharedOwners {
   readonly settings: SharedOwnersSettings;
   readonly queries: OwnerQueries;
+  readonly keepsCopies = false;
   readonly missed: MissedMoves;
 
   constructor(settings: SharedOwnersSettings, deps: SharedOwnersDependencies) {

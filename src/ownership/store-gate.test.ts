@@ -33,6 +33,7 @@ function stage({ degrade = false, isBound = true } = {}) {
   );
   const replicator: GateReplicator = {
     settings: { timeoutMs: 1000, degrade },
+    keepsCopies: true,
     responses: {
       keep: (_session, _server, command, done) => {
         kept.push({ command, done });

@@ -37,6 +37,8 @@ export interface StoreGateOwner {
 export interface GateOwners {
   readonly settings: Pick<ReplicatorSettings, 'degrade' | 'timeoutMs'>;
   readonly queries: Pick<OwnerQueries, 'query' | 'announce' | 'giveBack'>;
+  /** Sessions have copies there; false: only their owners. */
+  readonly keepsCopies: boolean;
 }
 
 /** What is needed of the pool's replicator. */
@@ -138,7 +140,7 @@ export class StoreGate {
     if (outcome === 'known') owner.session.onStore('answered');
     else if (outcome === 'ended') owner.session.onStore('answered-ended');
     else if (outcome === 'postponed' || outcome === 'held') this.goOnWithoutClaim();
-    else if (outcome === 'failed' && !('responses' in owners)) {
+    else if (outcome === 'failed' && !owners.keepsCopies) {
       // Only an owner that fails needs the store, and then `whenStoreLost` holds.
       this.noteWithoutStore(owners);
       this.goOnWithoutClaim();
@@ -163,9 +165,8 @@ export class StoreGate {
 
   /** Goes on without the store. Only a session with a copy loses something by that. */
   private noteWithoutStore(owners: GateOwners): void {
-    const hasCopies = 'responses' in owners;
-    this.counters.add(hasCopies ? counter.copies_degraded : counter.owners_unrecorded);
-    if (hasCopies) this.degraded = this.isOwnerUncertain = true;
+    this.counters.add(owners.keepsCopies ? counter.copies_degraded : counter.owners_unrecorded);
+    if (owners.keepsCopies) this.degraded = this.isOwnerUncertain = true;
   }
 
   /** The response has to wait until the store has recorded which names it gives to sessions. */

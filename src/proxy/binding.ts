@@ -102,9 +102,11 @@ export class SessionBinding {
    */
   learn(head: ResponseHead, server: Server): Promise<boolean> | null {
     const { request, session } = this;
-    if (this.learned !== null || !this.enabled) return null;
+    const { affinities } = request.pool.parts;
+    // Nothing is made for the responses of a pool that learns no names.
+    if (this.learned !== null || !this.enabled || !affinities.some(learns)) return null;
     const now = this.worker.seconds();
-    this.learned = request.pool.parts.affinities.map((affinity) =>
+    this.learned = affinities.map((affinity) =>
       learnFromHead(affinity, request.pool, session, server, head, request, now),
     );
     const running = this.learned.flatMap((one) => one?.recorded ?? []);
@@ -188,6 +190,8 @@ export class SessionBinding {
     return this.readsBody ? null : (this.sniffer.found?.recorded ?? null);
   }
 }
+
+const learns = ({ learn }: Affinity): boolean => learn !== undefined;
 
 /** Why the session has left its former owner; undefined: that is not in the pool any more. */
 function reasonOf(name: OwnerChangeName, former: Server | undefined): string {

@@ -77,7 +77,11 @@ export class Placement {
       this.announce(session);
       return;
     }
-    if (session.former !== 0 && !session.firstPlacement && pool.claimRule(session) !== 'claim') standIn(session);
+    if (session.former !== 0 && !session.firstPlacement && pool.claimRule(session) !== 'claim') {
+      lend(session);
+      // Other balancers do not know of this owner.
+      session.changeBinding('withheld');
+    }
     const other = mayMove(pool, session) ? betterOwner(pool, session, owner, excluded) : undefined;
     if (other !== undefined) this.moveFromOwner(pool, session, other, excluded, now);
     else if (!owner.hasRoom) this.passFullOwner(pool, session, excluded, now);
@@ -144,7 +148,7 @@ export class Placement {
       this.fault = fault;
       return;
     }
-    const { hasId, key } = session.recognition;
+    const { key } = session.recognition;
     const rule = pool.claimRule(session);
     if (rule === 'refuse') {
       this.fault = balancerFaults.sessionStore;
@@ -153,9 +157,8 @@ export class Placement {
     // The owner by a hash or a fixed map cannot be changed: another server stands in until it is back.
     const isBorrowed = isFixed(session) || (action === 'temporary' && !hasCopy(pool, session));
     if (isBorrowed || rule === 'keep') {
-      session.substitute = hasId;
-      session.former = 0;
-      if (!isBorrowed) standIn(session);
+      lend(session);
+      if (!isBorrowed) session.changeBinding('withheld');
       this.take(pool, pool.parts.chooseSubstitute(key, excluded), excluded);
       return;
     }
@@ -229,11 +232,10 @@ function mayMove({ replicator }: PlacementPool, { storeState, version }: Session
   return replicator !== null && version > 0 && replicator.mayMove && storeState !== 'without-store';
 }
 
-/** The server that gets the request is not the owner, as far as other balancers know: the client is not told of it. */
-function standIn(session: Session): void {
+/** The request goes to a server that does not become the owner. */
+function lend(session: Session): void {
   session.substitute = session.recognition.hasId;
   session.former = 0;
-  session.changeBinding('withheld');
 }
 
 /** Its owner follows from a hash or a fixed map: there is no record that could be changed. */

@@ -11,7 +11,7 @@
 import type { Cluster, Redis } from 'ioredis';
 import type { RedisAddress } from './redis-address.ts';
 import { connectRedis } from './redis-connection.ts';
-import { movesName, poolOf, tagOf } from './redis-names.ts';
+import { movesName, poolOf, sessionName } from './redis-names.ts';
 import { intendScript, movesChannel } from './redis-scripts.ts';
 import type { SessionId, SessionKey } from './store.ts';
 
@@ -112,8 +112,8 @@ export class RedisMoves {
   }
 
   /** Notes that a session is to be moved. False: it is over, or nothing is known of it. */
-  async intend({ pool, id }: SessionKey, intent: string): Promise<boolean> {
-    const reply = await this.reader.eval(intendScript, 1, `limpet:{${tagOf(pool)}}:${id}`, intent);
+  async intend(key: SessionKey, intent: string): Promise<boolean> {
+    const reply = await this.reader.eval(intendScript, 1, sessionName(key), intent);
     return Array.isArray(reply) && reply[0] === 'yes';
   }
 

@@ -9,7 +9,7 @@ import { within } from '../time/within.ts';
 import { checkKey, checkPut, checkRotate, checkTime, checkUser } from './check.ts';
 import type { RedisAddress } from './redis-address.ts';
 import { connectRedis, hintFor } from './redis-connection.ts';
-import { indexName, movesName, poolOf, tagOf } from './redis-names.ts';
+import { indexName, movesName, poolOf, sessionName, tagOf } from './redis-names.ts';
 import { type Scripts, scriptsFor } from './redis-scripts.ts';
 import { checkRedisVersion, RedisTooOld } from './redis-version.ts';
 import { rotateLatest, type SteppedStore } from './rules.ts';
@@ -263,7 +263,7 @@ export class RedisStore implements SteppedStore {
 /** Throws RangeError for a key that cannot be. */
 function nameOf(key: SessionKey): string {
   checkKey(key);
-  return `${prefix}{${tagOf(key.pool)}}:${key.id}`;
+  return sessionName(key);
 }
 
 function indexOf({ pool }: SessionKey, { user }: Put): readonly string[] {

@@ -108,7 +108,6 @@ export class FleetNodes {
       report: () => this.report(),
       digest: () => this.digest(),
       onBeat: (revision) => this.onBeat(revision),
-      onChange: () => undefined,
       events,
       clock,
       timers,
@@ -145,7 +144,7 @@ export class FleetNodes {
   dropped(servers: readonly string[]): void {
     const { parts } = this;
     if (parts === null || !this.isStarted) return;
-    const others = parts.nodes.live.filter(({ isOwn }) => !isOwn);
+    const others = parts.nodes.liveOthers;
     const over = servers.filter((name) => {
       const [pool = '', server = ''] = splitName(name);
       return !others.some(({ digest }) => digest === null || digest.servers[pool]?.[server] !== undefined);
@@ -183,8 +182,8 @@ export class FleetNodes {
     const { parts } = this;
     if (parts === null) return nothingLeft;
     let sum = nothingLeft;
-    for (const { isOwn, digest, report } of parts.nodes.live) {
-      if (isOwn || (digest !== null && digest.servers[pool]?.[server] === undefined)) continue;
+    for (const { digest, report } of parts.nodes.liveOthers) {
+      if (digest !== null && digest.servers[pool]?.[server] === undefined) continue;
       const counts = report.draining[serverName(pool, server)];
       sum = {
         inflight: sum.inflight + (counts?.inflight ?? 0),
@@ -215,9 +214,14 @@ export class FleetNodes {
     return parts === null || parts.nodes.isConnected ? [] : [`cut off from fleet.store: ${parts.nodes.failure}`];
   }
 
+  /** Of this node; '' before `open`, and without a fleet. */
+  get id(): string {
+    return this.parts?.nodes.id ?? '';
+  }
+
   /** Ids of the other nodes that are there. */
   get others(): readonly string[] {
-    return this.parts?.nodes.live.filter(({ isOwn }) => !isOwn).map(({ report }) => report.id) ?? [];
+    return this.parts?.nodes.liveOthers.map(({ report }) => report.id) ?? [];
   }
 
   /** null: there is no `fleet` in the config. */
@@ -285,7 +289,7 @@ export class FleetNodes {
     const wanted = orders.revision;
     const end = clock.monotonic() + limitMs;
     const pending = (): string[] =>
-      nodes.live.flatMap(({ isOwn, report }) => (isOwn || report.revision >= wanted ? [] : [report.name]));
+      nodes.liveOthers.flatMap(({ report }) => (report.revision >= wanted ? [] : [report.name]));
     nodes.wake();
     while (pending().length > 0 && clock.monotonic() < end) {
       await within(timers, end - clock.monotonic(), nodes.beatEnd());
@@ -307,7 +311,7 @@ export class FleetNodes {
   /** Servers that another node does not have get no new sessions. */
   private applyShared(nodes: Nodes): void {
     const { monitor, log, options } = this.deps;
-    const others = nodes.live.flatMap(({ isOwn, report, digest }) => (isOwn ? [] : [{ name: report.name, digest }]));
+    const others = nodes.liveOthers.map(({ report, digest }) => ({ name: report.name, digest }));
     const { missing, ruledOut } = findShared(this.digest().servers, others);
     for (const { name: pool, servers } of options().pools) {
       for (const { name: server } of servers) {

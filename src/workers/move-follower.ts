@@ -85,7 +85,7 @@ export class MoveFollower implements Pick<MovesListener, 'onMoves' | 'onMissed'>
 }
 
 /** Its sessions name their owner themselves, and may be unknown to the table. */
-function hasTokens(affinity: PoolOptions['affinity'][number]): boolean {
+export function hasTokens(affinity: PoolOptions['affinity'][number]): boolean {
   const { issuesTokens, withoutEpoch } = descriptorOf(affinity);
   return issuesTokens === true || withoutEpoch === true;
 }

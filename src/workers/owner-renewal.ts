@@ -3,7 +3,6 @@
  * round are renewed, a quarter of their longest idle time apart. No request waits for it. A record that the store has lost is made again.
  */
 import { setImmediate } from 'node:timers/promises';
-import { descriptorOf } from '../affinity/registry.ts';
 import { createFleet } from '../balancer/fleets.ts';
 import { claimTtlMs } from '../balancer/replication.ts';
 import type { LimpetOptions, PoolOptions } from '../config/options.ts';
@@ -16,6 +15,7 @@ import { readPage } from '../table/page-reader.ts';
 import type { Entry } from '../table/records.ts';
 import type { SessionTable } from '../table/table.ts';
 import { type Clock, type Timers, unixSeconds } from '../time/clock.ts';
+import { hasTokens } from './move-follower.ts';
 
 export interface OwnerRenewalDependencies {
   readonly table: SessionTable;
@@ -110,9 +110,6 @@ export class OwnerRenewal {
 }
 
 function namedOf(pool: PoolOptions, { lifetimes }: Numbers): ReadonlySet<number> {
-  const named = pool.affinity.filter((affinity) => {
-    const { issuesTokens, withoutEpoch } = descriptorOf(affinity);
-    return issuesTokens !== true && withoutEpoch !== true;
-  });
+  const named = pool.affinity.filter((affinity) => !hasTokens(affinity));
   return new Set(named.flatMap((affinity) => lifetimes.get(kindName(pool.name, affinity)) ?? []));
 }

@@ -18,7 +18,6 @@ import type { Load } from '../fleet/load.ts';
 import type { StoreFigures } from '../metrics/store-families.ts';
 import { listenError } from '../net/listen-error.ts';
 import type { Address } from '../net/socket.ts';
-import { nodeId } from '../nodes/node-id.ts';
 import { Replicator } from '../ownership/replicator.ts';
 import { kindName, type Numbers } from '../shared/slots.ts';
 import { serveStore } from '../store/remote.ts';
@@ -32,6 +31,8 @@ import { stateSocket } from './state-socket.ts';
 
 export interface StoreServiceDependencies extends OpenStoreDependencies {
   readonly load: Load;
+  /** Id of this node of the fleet; '' there is none. */
+  readonly node: string;
   /** A connection to the store interface could not be accepted. */
   readonly acceptFailed: (error: Error, at: Address) => void;
   readonly events: EventPublisher;
@@ -97,11 +98,7 @@ export class StoreService {
   ): Promise<StoreService> {
     const used = options ?? { ...ownersAlone, store: fleet?.store ?? '', timeout: fleet?.timeout ?? 0 };
     const store = new MeasuredStore(
-      await openFor(
-        used,
-        fleet === null ? undefined : { node: nodeId(deps.stateDir, deps.log), history: fleet.history },
-        deps,
-      ),
+      await openFor(used, fleet === null ? undefined : { node: deps.node, history: fleet.history }, deps),
       deps.clock,
     );
     try {

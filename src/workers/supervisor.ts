@@ -15,7 +15,6 @@ import { noSessionEvents } from '../events/session-events.ts';
 import { type CounterName, counter } from '../metrics/counters.ts';
 import { shortageOf } from '../net/shortage.ts';
 import { type Address, formatAddress } from '../net/socket.ts';
-import { nodeId } from '../nodes/node-id.ts';
 import { MissedMoves } from '../shared/missed-moves.ts';
 import type { CertificateStatus } from './certificate-service.ts';
 import { FleetOwners } from './fleet-owners.ts';
@@ -192,34 +191,21 @@ export class Supervisor {
   }
 
   private async openStore(): Promise<void> {
-    const { rollout, clock, timers, state, events } = this.parts;
+    const { rollout, clock, timers, state, events, fleetNodes } = this.parts;
     const { sessions, fleet, stateDir } = rollout.options;
     if (sessions === null && fleet === null) return;
     const { log, injectedFault = null, storeKey } = this.deps;
     const { table, load, counters } = state;
     const acceptFailed = (error: Error, at: Address): void => this.acceptFailed(error, at);
-    const deps = { clock, timers, table, load, counters, injectedFault, log, stateDir, storeKey, acceptFailed, events };
-    this.store = await StoreService.open(sessions, fleet, deps);
+    const node = fleetNodes.id;
+    const shared = { clock, timers, table, load, counters, injectedFault, log, node };
+    this.store = await StoreService.open(sessions, fleet, { ...shared, stateDir, storeKey, acceptFailed, events });
     this.store.follow(rollout.options, rollout.numbers);
     if (fleet !== null) {
       const missed = new MissedMoves(state.buffers.missedMoves);
       const store = this.store.owners;
-      const { fleetNodes } = this.parts;
-      const [node, others] = [nodeId(stateDir, log), () => fleetNodes.others];
-      const parts = {
-        clock,
-        timers,
-        table,
-        load,
-        counters,
-        missed,
-        store,
-        log,
-        events: noSessionEvents,
-        node,
-        others,
-        injectedFault,
-      };
+      const others = () => fleetNodes.others;
+      const parts = { ...shared, missed, store, others, events: noSessionEvents };
       this.fleetOwners = await FleetOwners.open(fleet, parts);
       this.store.claimBy(this.fleetOwners.claim);
     }
