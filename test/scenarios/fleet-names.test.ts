@@ -9,7 +9,7 @@ import { onlyOver } from '../support/transport.ts';
 describe.each(runtimes)('names of clients in a fleet on %s', (runtime) => {
   onlyOver('h1', 'it is about nodes, not about what clients speak');
 
-  test.for(['header', 'query', 'path'] as const)('by %s', { timeout: 60_000 }, async (kind, context) => {
+  test.for(['header', 'query', 'path', 'certificate'] as const)('by %s', { timeout: 60_000 }, async (kind, context) => {
     needProgram(context, 'redis');
     await using fleet = await startFleet(runtime, { nodes: 3, kinds: [kind] });
     await ownerFails(fleet, kind);

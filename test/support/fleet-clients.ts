@@ -1,6 +1,8 @@
 /** Clients of a fleet: each has sessions that one kind of affinity recognises, and takes every request to a node of its choice. */
 import type { Agent } from 'node:http';
+import type { ConnectionOptions } from 'node:tls';
 import { monotonicMs } from '../deploys/visits.ts';
+import { TestAuthority } from './certificates.ts';
 import { type AskOptions, ask, isDeletion, parseSetCookie } from './peers.ts';
 
 /** How each kind is configured, in a pool of its own name whose route is its first part of the path. */
@@ -13,10 +15,21 @@ export const affinities = {
   'socket.io': 'socket.io',
   rewrite: { rewrite: 'page' },
   address: { 'source-ip': { mode: 'table' } },
+  certificate: 'client-certificate',
   library: { cookie: { name: 'lib' } },
 } as const;
 export type Kind = keyof typeof affinities;
 export const kinds = Object.keys(affinities) as Kind[];
+
+/** Its client chooses the name of a session: it begins at any number of nodes at once. */
+export function isNamedByClient(kind: Kind): boolean {
+  return ['header', 'query', 'path', 'address', 'certificate'].includes(kind);
+}
+
+/** Signs the certificates of clients, and those of nodes. */
+export const fleetAuthority = new TestAuthority('Fleet');
+/** All certificates are of one key: each has a fingerprint of its own all the same. */
+const { privateKey } = fleetAuthority.issue([]);
 
 /** How a request ended for its client. */
 export interface Outcome {
@@ -40,6 +53,8 @@ export interface Outcome {
 export interface Door {
   readonly name: string;
   readonly url: string;
+  /** Its listener for clients with certificates, where it has one. */
+  readonly secureUrl?: string;
 }
 
 let requests = 0;
@@ -55,6 +70,8 @@ export class FleetClient {
   private number = ++clients;
   private sessions = 0;
   private sid = '';
+  /** Shown at the listener with TLS; of each session its own. */
+  private certificate: ConnectionOptions = {};
   /** Something was asked in the present session. */
   private isAsked = false;
 
@@ -70,17 +87,18 @@ export class FleetClient {
     this.cookies.clear();
     this.sid = '';
     this.isAsked = false;
+    if (this.kind === 'certificate') this.certificate = certificateOf(this.session);
   }
 
   /** Another one that knows all that this one knows now, of a session that has a name. */
   twin(): FleetClient {
     const twin = new FleetClient(this.kind, this.agent);
-    const { session, cookies, sid, number, sessions, isAsked } = this;
-    return Object.assign(twin, { session, cookies: new Map(cookies), sid, number, sessions, isAsked });
+    const { session, cookies, sid, certificate, number, sessions, isAsked } = this;
+    return Object.assign(twin, { session, cookies: new Map(cookies), sid, certificate, number, sessions, isAsked });
   }
 
   /** `path`: after that of its kind, with a query where it has one. */
-  async ask({ name: node, url }: Door, path = '', options: AskOptions = {}): Promise<Outcome> {
+  async ask({ name: node, url, secureUrl }: Door, path = '', options: AskOptions = {}): Promise<Outcome> {
     // Nothing by which it could be recognised has come back: whatever begins now is another session.
     if (this.isAsked && !this.isKnown) this.begin();
     this.isAsked = true;
@@ -89,8 +107,10 @@ export class FleetClient {
     const sent = monotonicMs();
     const done = { request, session, kind, node, sent };
     try {
-      const { status, headers, setCookies, body } = await ask(new URL(this.target(path), url).href, {
+      const place = kind === 'certificate' ? secureUrl : url;
+      const { status, headers, setCookies, body } = await ask(new URL(this.target(path), place).href, {
         agent: this.agent ?? false,
+        ...this.certificate,
         ...options,
         headers: { ...options.headers, ...this.headers(), 'x-request': String(request), 'x-session': session },
       });
@@ -106,7 +126,7 @@ export class FleetClient {
   /** Its session has a name: others that know it can ask for the same one. */
   get isKnown(): boolean {
     if (this.kind === 'socket.io') return this.sid !== '';
-    return !['cookie', 'library', 'learn', 'rewrite'].includes(this.kind) || this.cookies.size > 0;
+    return isNamedByClient(this.kind) || this.cookies.size > 0;
   }
 
   private target(path: string): string {
@@ -147,4 +167,9 @@ export class FleetClient {
     const sid = this.kind === 'socket.io' ? /^0\{"sid":"([^"]+)"/.exec(body)?.[1] : undefined;
     if (sid !== undefined) this.sid = sid;
   }
+}
+
+function certificateOf(session: string): ConnectionOptions {
+  const { cert, key } = fleetAuthority.issue([], { subject: session, use: 'client', privateKey });
+  return { cert, key, ca: fleetAuthority.cert };
 }

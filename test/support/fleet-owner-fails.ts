@@ -4,7 +4,7 @@
  */
 import { expect } from 'vitest';
 import type { TestFleet } from './fleet.ts';
-import { FleetClient, type Kind } from './fleet-clients.ts';
+import { FleetClient, isNamedByClient, type Kind } from './fleet-clients.ts';
 
 /** Some of them are at each server. */
 const sessions = 24;
@@ -15,8 +15,7 @@ export async function ownerFails(fleet: TestFleet, kind: Kind): Promise<void> {
   const clients = Array.from({ length: sessions }, () => new FleetClient(kind));
   const everywhere = () => Promise.all(clients.flatMap((client) => nodes.map((node) => client.twin().ask(node))));
   // What the client names itself begins at all nodes at once, the rest at one of them.
-  const isNamed = ['header', 'query', 'path', 'address'].includes(kind);
-  if (isNamed) await everywhere();
+  if (isNamedByClient(kind)) await everywhere();
   else await Promise.all(clients.map((client, n) => client.ask(nodes[n % nodes.length]!)));
   await everywhere();
   const homes = clients.map(({ session }) => fleet.pathOf(session));

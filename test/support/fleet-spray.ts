@@ -3,6 +3,7 @@
  * different nodes, sometimes with an old cookie, and now and then in a new session.
  */
 import { Agent } from 'node:http';
+import { Agent as SecureAgent } from 'node:https';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Random } from '../chaos/random.ts';
 import type { TestFleet } from './fleet.ts';
@@ -19,6 +20,8 @@ export class Spray implements AsyncDisposable {
   private answered = 0;
   private readonly fleet: TestFleet;
   private readonly agent = new Agent({ keepAlive: true, maxSockets: 256 });
+  /** It has connections of their own for each certificate. */
+  private readonly secureAgent = new SecureAgent({ keepAlive: true });
   private readonly clients: FleetClient[];
   private readonly running: Promise<void>[];
   private stopped = false;
@@ -47,10 +50,11 @@ export class Spray implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
     this.agent.destroy();
+    this.secureAgent.destroy();
   }
 
   private clientOf(kind: Kind): FleetClient {
-    return new FleetClient(kind, this.agent);
+    return new FleetClient(kind, kind === 'certificate' ? this.secureAgent : this.agent);
   }
 
   private async stop(): Promise<void> {

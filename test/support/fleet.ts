@@ -9,13 +9,14 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Wire } from '../chaos/wire.ts';
-import { affinities, type Kind } from './fleet-clients.ts';
+import { affinities, fleetAuthority, type Kind } from './fleet-clients.ts';
 import { readVisitLog, type Visit } from './fleet-visits.ts';
 import { host } from './host.ts';
 import { type Limpet, startLimpet } from './limpet.ts';
 import { type ServerProcess, startServer, until } from './peers.ts';
 import { RedisServer } from './redis.ts';
 import type { Runtime } from './runtimes.ts';
+import { CertificateFiles } from './secure-client.ts';
 import { ServerApi } from './server-api.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -67,13 +68,21 @@ export class TestFleet implements AsyncDisposable {
   readonly setup: FleetSetup;
   /** Of all that outlives a process. */
   readonly folder = mkdtempSync(join(tmpdir(), 'limpet-fleet-'));
+  /** `tls` of the listener for clients with certificates. */
+  private readonly tls: Fields;
 
+  private readonly files = new CertificateFiles();
   private started = 0;
 
   constructor(runtime: Runtime, setup: FleetSetup, redis: RedisServer) {
     this.runtime = runtime;
     this.setup = setup;
     this.redis = redis;
+    const { files } = this;
+    this.tls = {
+      certificates: [files.pair('node', fleetAuthority.issue(['127.0.0.1']))],
+      clientCertificates: { ca: files.put('clients.pem', fleetAuthority.cert) },
+    };
   }
 
   /** Starts a further one, with all servers that there are: n1, n2, ... */
@@ -129,7 +138,10 @@ export class TestFleet implements AsyncDisposable {
       return [kind, { servers, affinity: [affinityOf(kind, affinity)], ...sessions, ...pool }];
     });
     return {
-      listeners: [{ address: '127.0.0.1:0', trustedProxies: ['127.0.0.0/8'] }],
+      listeners: [
+        { address: '127.0.0.1:0', trustedProxies: ['127.0.0.0/8'] },
+        ...(kinds.includes('certificate') ? [{ address: '127.0.0.1:0', tls: this.tls }] : []),
+      ],
       pools: Object.fromEntries(pools),
       routes: kinds.map((kind) => ({ match: { path: `/${kind}/` }, pool: kind })),
       ...(hasCopies && { sessions: {} }),
@@ -144,6 +156,7 @@ export class TestFleet implements AsyncDisposable {
     await Promise.all([...this.servers.values()].map((server) => server.kill()));
     await this.redis.kill();
     rmSync(this.folder, { recursive: true, force: true });
+    this.files[Symbol.dispose]();
   }
 }
 
@@ -175,6 +188,11 @@ export class FleetNode implements AsyncDisposable {
   /** Where it listens, in its present life. Nobody listens at port 1 of this machine. */
   get url(): string {
     return this.limpet?.url ?? 'http://127.0.0.1:1';
+  }
+
+  /** Its listener for clients with certificates. */
+  get secureUrl(): string {
+    return `https://${this.limpet?.addresses[1] ?? '127.0.0.1:1'}`;
   }
 
   get process(): Limpet {

@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import * as http from 'node:http';
+import * as https from 'node:https';
 import type { ListenOptions, Server as NetServer, Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -26,13 +27,13 @@ export interface Reply {
   readonly trailers: NodeJS.Dict<string>;
 }
 
-export interface AskOptions extends Omit<http.RequestOptions, 'headers'> {
+export interface AskOptions extends Omit<https.RequestOptions, 'headers'> {
   readonly headers?: http.OutgoingHttpHeaders;
   readonly body?: string | Uint8Array | Readable;
 }
 
 /**
- * One request with node:http; a connection of its own unless an `agent` is given. Rejects when it breaks. A `url` of the form
+ * One request with node:http, or node:https; a connection of its own unless an `agent` is given. Rejects when it breaks. A `url` of the form
  * `unix:/path:/target` is the store interface's, which gets the secret of this user unless `options` have another.
  */
 export function ask(url: string, options: AskOptions = {}): Promise<Reply> {
@@ -40,7 +41,8 @@ export function ask(url: string, options: AskOptions = {}): Promise<Reply> {
   const [, socketPath, target] = /^unix:([^:]+):(.*)$/.exec(url) ?? [];
   const own = socketPath === undefined ? {} : { socketPath, headers: { ...storeBearer(), ...rest.headers } };
   return new Promise((resolve, reject) => {
-    const request = http.request(
+    const { request: send } = url.startsWith('https:') ? https : http;
+    const request = send(
       target === undefined ? url : `http://localhost${target}`,
       { agent: false, ...rest, ...own },
       (response) => {
