@@ -118,6 +118,8 @@ export interface AffinityDependencies {
   readonly pool: string;
   /** Token keys, at least one: the first signs, all verify. */
   readonly keys: readonly Buffer[];
+  /** Of hashes by which clients are placed: all balancers that a client may come to have the same. */
+  readonly hashKey: Buffer;
   /** Hashes names for the table. */
   readonly names: NameHash;
   /** Another hash of names, for the other half of a session id; left out: the pool has no copies of sessions. */

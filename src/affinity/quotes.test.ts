@@ -27,6 +27,7 @@ function made(options: KnownAffinity): Affinity {
   return createAffinity(options, {
     pool: 'shop',
     keys: [key],
+    hashKey: key,
     names: new Fingerprints(Buffer.alloc(16, 'n')),
     statusOf: () => SessionStatus.unknown,
     sessions: false,
@@ -36,7 +37,7 @@ function made(options: KnownAffinity): Affinity {
     onLimited() {},
     idOf: (name) => ({ s1: 11, s2: 22 })[name],
     rings: new TokenRings(),
-    randomWords: (words) => void words.set([1, 2, 3, 4]),
+    randomWords: (words) => void words.set([1, 2, 3, 4].slice(0, words.length)),
   });
 }
 

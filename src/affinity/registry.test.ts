@@ -11,6 +11,7 @@ import { TokenRings } from './token.ts';
 const dependencies: AffinityDependencies = {
   pool: 'shop',
   keys: [Buffer.alloc(32, 'k')],
+  hashKey: Buffer.alloc(32, 'k'),
   names: new Fingerprints(Buffer.alloc(16, 'n')),
   statusOf: () => SessionStatus.unknown,
   sessions: false,

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { edited, requestWith, responseWith } from '../../test/support/heads.ts';
 import { bindingOf } from '../../test/support/session.ts';
 import { Splice } from '../http/splice.ts';
+import { Fingerprints } from '../table/fingerprint.ts';
 import { type ClientFacts, maxTried, Recognition } from './affinity.ts';
 import { RewriteAffinity } from './rewrite.ts';
 
@@ -11,8 +12,12 @@ const client: ClientFacts = { clientAddress: '1.2.3.4', clientSecure: false };
 const key = (char: string) => Buffer.alloc(32, char);
 
 function affinityOf({ keys = [key('k')], pool = 'shop', separator = '~' } = {}): RewriteAffinity {
-  const randomWords = (words: Uint32Array) => void words.set([1, 2, 3, 4]);
-  return new RewriteAffinity({ type: 'rewrite', cookie: 'SID', separator, idle: 0 }, { keys, pool, randomWords });
+  const randomWords = (words: Uint32Array) => void words.set([1, 2]);
+  const names = Fingerprints.of(key('t'), pool);
+  return new RewriteAffinity(
+    { type: 'rewrite', cookie: 'SID', separator, idle: 0 },
+    { keys, pool, names, randomWords },
+  );
 }
 
 function recognise(affinity: RewriteAffinity, ...lines: string[]) {
@@ -71,14 +76,22 @@ describe('on the way in', () => {
 
   test('the session is that of the value, whoever owns it and on every node', () => {
     const sid = (owner: number, value: string) => {
-      const { sid0, sid1, sid2, sid3 } = recognise(
+      const { sid0, sid1, hasId } = recognise(
         affinityOf(),
         `Cookie: SID=${valueFrom(affinityOf(), owner, value)}`,
       ).recognition;
-      return [sid0, sid1, sid2, sid3];
+      return [sid0, sid1, hasId];
     };
     expect(sid(1, 'abc')).toEqual(sid(2, 'abc'));
     expect(sid(1, 'abc')).not.toEqual(sid(1, 'abd'));
+  });
+
+  test('it is the same one under another key', () => {
+    const sid = (affinity: RewriteAffinity) => {
+      const { recognition } = recognise(affinity, `Cookie: SID=${valueFrom(affinity, 7, 'abc')}`);
+      return [recognition.sid0, recognition.sid1];
+    };
+    expect(sid(affinityOf({ keys: [key('n')] }))).toEqual(sid(affinityOf({ keys: [key('o')] })));
   });
 
   test('of several the first that is ours is the session, and all of ours lose their prefix', () => {
@@ -138,5 +151,5 @@ test('a new session has an id of its own until the app names it', () => {
   const recognition = new Recognition();
   const affinity = affinityOf();
   affinity.begin(now, recognition);
-  expect(recognition).toMatchObject({ affinity, recognised: false, sid0: 1, sid3: 4, key: 1, epoch: 1, born: now });
+  expect(recognition).toMatchObject({ affinity, recognised: false, sid0: 1, sid1: 2, key: 1, epoch: 1, born: now });
 });

@@ -24,6 +24,7 @@ import {
   type Binding,
   type ClientFacts,
   maxTried,
+  type NameHash,
   type ProofResult,
   type Recognition,
 } from './affinity.ts';
@@ -106,6 +107,8 @@ export interface RewriteDependencies {
   readonly keys: readonly Buffer[];
   /** Name of the pool: prefixes of other pools are not accepted. */
   readonly pool: string;
+  /** Hashes the app's values for the session table: not with a token key, which is replaced while sessions live. */
+  readonly names: NameHash;
   /** Fills the words with random bits, cryptographically strong. */
   readonly randomWords: (words: Uint32Array) => void;
   /** Number under which the session table knows the lifetimes. */
@@ -115,8 +118,9 @@ export interface RewriteDependencies {
 /** What a verified value holds. */
 interface Known {
   readonly owner: number;
-  /** The session id: a keyed hash of the pool and the app's value. */
-  readonly sid: readonly [number, number, number, number];
+  /** The session's key in the table: a keyed hash of the app's value. */
+  readonly hi: number;
+  readonly lo: number;
 }
 
 export class RewriteAffinity implements Affinity {
@@ -126,18 +130,20 @@ export class RewriteAffinity implements Affinity {
   private readonly separator: number;
   private readonly pool: string;
   private readonly secrets: readonly Buffer[];
+  private readonly names: NameHash;
   private readonly randomWords: RewriteDependencies['randomWords'];
   private readonly scan = new CookieScan();
   private readonly setCookie = new SetCookie();
-  private readonly words = new Uint32Array(4);
+  private readonly words = new Uint32Array(2);
   private readonly known = new Map<string, Known>();
 
-  constructor(settings: RewriteOptions, { keys, pool, randomWords, lifetime }: RewriteDependencies) {
+  constructor(settings: RewriteOptions, { keys, pool, names, randomWords, lifetime }: RewriteDependencies) {
     this.lifetime = lifetime;
     this.cookieName = Buffer.from(settings.cookie, 'latin1');
     this.separator = settings.separator.charCodeAt(0);
     this.pool = pool;
     this.secrets = keys.map((key) => derive(key, 'limpet rewrite'));
+    this.names = names;
     this.randomWords = randomWords;
   }
 
@@ -173,8 +179,8 @@ export class RewriteAffinity implements Affinity {
   /** Until the app sets its cookie, the new session has a random id. */
   begin(now: number, recognition: Recognition): void {
     this.randomWords(this.words);
-    const [sid0, sid1, sid2, sid3] = this.words;
-    Object.assign(recognition, { affinity: this, sid0, sid1, sid2, sid3, key: sid0, epoch: 1, born: now });
+    const [sid0, sid1] = this.words;
+    Object.assign(recognition, { affinity: this, sid0, sid1, key: sid0, epoch: 1, born: now });
   }
 
   /** True when the server has set its cookie: only with it can the client get a new prefix. */
@@ -201,13 +207,13 @@ export class RewriteAffinity implements Affinity {
     return isBound;
   }
 
-  private fill(recognition: Recognition, { owner, sid }: Known, now: number): void {
+  private fill(recognition: Recognition, { owner, hi, lo }: Known, now: number): void {
     recognition.affinity = this;
     recognition.recognised = true;
     recognition.kind = 'token';
     recognition.owner = owner;
-    [recognition.sid0, recognition.sid1, recognition.sid2, recognition.sid3] = sid;
-    recognition.key = recognition.sid0;
+    recognition.sid0 = recognition.key = hi;
+    recognition.sid1 = lo;
     // The prefix has no epoch: a move that the table remembers is always newer.
     recognition.epoch = 1;
     recognition.born = now;
@@ -224,14 +230,9 @@ export class RewriteAffinity implements Affinity {
     const value = text.slice(tagChars + 1);
     if (!this.secrets.some((secret) => timingSafeEqual(this.mac(secret, owner, value), tag.subarray(idBytes))))
       return undefined;
-    const digest = createHmac('sha256', this.secrets[0]!)
-      .update(`session ${this.pool} `)
-      .update(value, 'latin1')
-      .digest();
-    const known: Known = {
-      owner,
-      sid: [digest.readUInt32BE(0), digest.readUInt32BE(4), digest.readUInt32BE(8), digest.readUInt32BE(12)],
-    };
+    const known = { owner, hi: 0, lo: 0 };
+    const bytes = Buffer.from(value, 'latin1');
+    this.names.hash(bytes, 0, bytes.length, known);
     this.keep(text, known);
     return known;
   }

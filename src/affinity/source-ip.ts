@@ -61,8 +61,8 @@ export const sourceIp = {
   tableNameOf: ({ ipv4Prefix, ipv6Prefix }) => `${ipv4Prefix} ${ipv6Prefix}`,
   whyRecognised: () => 'the address of the client is its key',
   whyNotRecognised: () => 'a client on a unix-domain socket has no address',
-  create: (options, { keys, names, lifetime }) =>
-    new SourceIpAffinity(options, { names, lifetime, secret: derive(keys[0]!, 'limpet source-ip') }),
+  create: (options, { hashKey, names, lifetime }) =>
+    new SourceIpAffinity(options, { names, lifetime, secret: derive(hashKey, 'limpet source-ip') }),
 } satisfies AffinityDescriptor<SourceIpOptions>;
 
 /** The hashes of so many addresses are remembered, so that an HMAC is computed once per client and not once per request. */

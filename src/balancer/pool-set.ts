@@ -8,10 +8,14 @@ import type { MembershipChange } from '../fleet/fleet.ts';
 import { changesNothing, differOnlyInServers } from '../fleet/membership.ts';
 import type { Pool } from '../proxy/pool.ts';
 import type { Numbers } from '../shared/slots.ts';
+import { type IdKeys, idKeysOf } from './fleets.ts';
 import { createPool, type PoolDependencies, planMembership } from './pools.ts';
 
 /** What a pool needs beside its own options and those of the whole config. */
-export type PoolEnvironment = Omit<PoolDependencies, 'context' | 'numbers' | 'keys' | 'identify' | 'skew'> & {
+export type PoolEnvironment = Omit<
+  PoolDependencies,
+  'context' | 'numbers' | 'keys' | 'idKeys' | 'identify' | 'skew'
+> & {
   readonly contextFor: (pool: PoolOptions) => PoolDependencies['context'];
 };
 
@@ -46,14 +50,16 @@ export class PoolSet {
   plan(options: LimpetOptions, numbers: Numbers): PoolPlan {
     const pools = new Map<string, Pool>();
     const changes = new Map<Pool, MembershipChange>();
+    const { environment } = this;
+    const idKeys = idKeysOf(options, environment.secret);
     for (const pool of options.pools) {
       const running = this.runningLike(pool, options);
       if (running === undefined) {
-        pools.set(pool.name, this.create(pool, options, numbers));
+        pools.set(pool.name, this.create(pool, options, numbers, idKeys));
         continue;
       }
       pools.set(pool.name, running);
-      const change = planMembership(running, pool, { ...this.environment, numbers, keys: options.keys });
+      const change = planMembership(running, pool, { ...environment, numbers, idKeys });
       if (!changesNothing(change)) changes.set(running, change);
     }
     return { options, pools, changes };
@@ -89,9 +95,9 @@ export class PoolSet {
     return this.pools.get(pool.name);
   }
 
-  private create(pool: PoolOptions, { keys, identify, clock }: LimpetOptions, numbers: Numbers): Pool {
+  private create(pool: PoolOptions, { keys, identify, clock }: LimpetOptions, numbers: Numbers, idKeys: IdKeys): Pool {
     const { environment } = this;
     const context = environment.contextFor(pool);
-    return createPool(pool, { ...environment, context, numbers, keys, identify, skew: clock.skew });
+    return createPool(pool, { ...environment, context, numbers, keys, idKeys, identify, skew: clock.skew });
   }
 }

@@ -43,6 +43,7 @@ async function askThrough(
 ): Promise<Asked> {
   const written = {
     listeners: [{ address: `${host}:0` }],
+    keys: ['k'.repeat(40)],
     pools: {
       app: {
         affinity: 'none',

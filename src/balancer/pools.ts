@@ -25,7 +25,7 @@ import { kindName, type Numbers } from '../shared/slots.ts';
 import { Fingerprints } from '../table/fingerprint.ts';
 import { Entry, type SessionTable } from '../table/table.ts';
 import { unixSeconds } from '../time/clock.ts';
-import { createFleet, planServers } from './fleets.ts';
+import { createFleet, type IdKeys, planServers } from './fleets.ts';
 import { type CopySource, createReplication, createSharedOwners, type OwnerSource } from './replication.ts';
 
 /**
@@ -47,6 +47,7 @@ export interface PoolDependencies {
   readonly secret: Buffer;
   /** Token keys, at least one: the first signs, all verify. */
   readonly keys: readonly Buffer[];
+  readonly idKeys: IdKeys;
   readonly identify: boolean;
   /** Milliseconds by which the clocks of other nodes may be ahead of ours. */
   readonly skew: number;
@@ -152,10 +153,10 @@ function connectH1(context: PoolContext, tlsFor: TlsFor): ConnectTo {
 export function planMembership(
   pool: Pool,
   options: PoolOptions,
-  deps: Pick<PoolDependencies, 'shared' | 'numbers' | 'keys' | 'connects'>,
+  deps: Pick<PoolDependencies, 'shared' | 'numbers' | 'idKeys' | 'connects'>,
 ): MembershipChange {
-  const { shared, numbers, keys } = deps;
-  const change = planServers(pool.parts.fleet, options, { load: shared.load, numbers, keys });
+  const { shared, numbers, idKeys } = deps;
+  const change = planServers(pool.parts.fleet, options, { load: shared.load, numbers, idKeys });
   limitConnects(change.added, options, deps);
   return change;
 }
@@ -172,7 +173,18 @@ function affinityOf(
   options: PoolAffinity,
   { name: pool, sessions }: PoolOptions,
   fleet: Fleet,
-  { keys, secret, numbers, randomWords, rings, skew, shared, otherNodes, reportForeignCookie }: PoolDependencies,
+  {
+    keys,
+    idKeys,
+    secret,
+    numbers,
+    randomWords,
+    rings,
+    skew,
+    shared,
+    otherNodes,
+    reportForeignCookie,
+  }: PoolDependencies,
 ): Affinity {
   const kind = kindName(pool, options);
   const reported = { request: false, response: false };
@@ -180,6 +192,7 @@ function affinityOf(
   return createAffinity(options, {
     pool,
     keys,
+    hashKey: idKeys.hash,
     names: Fingerprints.of(secret, kind),
     ids: sessions ? Fingerprints.of(secret, `id ${kind}`) : undefined,
     statusOf,
@@ -199,7 +212,7 @@ function affinityOf(
       reportForeignCookie(pool, cookie, owner === null ? null : (fleet.find(owner)?.name ?? ''));
     },
     onLimited: () => shared.counters.add(counter.cookies_limited),
-    idOf: (name) => fleet.servers.find((server) => server.name === name)?.id,
+    idOf: (name) => fleet.servers.find((server) => server.name === name)?.tokenId,
     randomWords,
     rings,
   });

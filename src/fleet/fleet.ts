@@ -252,8 +252,7 @@ export class Fleet {
     this.bySlot.set(server.slot, server);
     this.byIdentity.set(server.identity, server);
     this.byName.set(server.name, server);
-    for (const id of server.formerIds) this.byId.set(id, server);
-    this.byId.set(server.id, server);
+    for (const id of server.allIds) this.byId.set(id, server);
     server.state = stateOf(server.report);
   }
 
@@ -265,7 +264,7 @@ export class Fleet {
     this.bySlot.delete(server.slot);
     this.byIdentity.delete(server.identity);
     this.byName.delete(server.name);
-    for (const id of [server.id, ...server.formerIds]) this.byId.delete(id);
+    for (const id of server.allIds) this.byId.delete(id);
     this.doubtful.delete(server);
   }
 

@@ -1,4 +1,4 @@
-/** Ids of servers: what a token names instead of an address. Equal on every node that has the same secret. */
+/** Ids of servers: what tokens and stores name instead of an address. Equal on every node that has the same secret. */
 import { createHmac } from 'node:crypto';
 
 /** From which the ids of a pool's servers are made: servers of the same name in two pools are two servers. */

@@ -13,7 +13,7 @@ const slots = 40;
 
 const create = (member: Member): Server => {
   const [id = 0, ...formerIds] = secrets.map((secret) => serverId(member.name, secret));
-  return new Server(member, id, member.slot, Load.single(slots), formerIds);
+  return new Server(member, id, member.slot, Load.single(slots), { formerIds });
 };
 
 /** As the config would have it: name s7 has slot 7, whatever else changes. */

@@ -64,7 +64,7 @@ function isSameAddress(a: Address, b: Address): boolean {
 function refuseEqualIds(fleet: Fleet, staying: ReadonlySet<Server>, added: readonly Server[]): void {
   const owners = new Map<number, Server>();
   for (const server of added) {
-    for (const id of [server.id, ...server.formerIds]) {
+    for (const id of server.allIds) {
       const known = fleet.find(id);
       const owner = owners.get(id) ?? (known !== undefined && staying.has(known) ? known : server);
       if (owner !== server) {

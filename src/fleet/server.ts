@@ -13,7 +13,22 @@ export interface ServerOptions {
   readonly maxRequests: number;
 }
 
-export class Server {
+/**
+ * Ids of a server: 48-bit keyed hashes of its name, which reveal no address. Each is the same on every node that has its key, and after
+ * every restart.
+ */
+export interface ServerIds {
+  /** By which policies that place by hash tell servers apart. */
+  readonly id: number;
+  /** By which new tokens name it: under the key that signs them, so that whoever verifies a token knows its owner. */
+  readonly tokenId: number;
+  /** By which the store names it: under a key that does not rotate, because what is stored lasts longer than a token. */
+  readonly storeId: number;
+  /** By which tokens and stores may name it, too: its ids under other token keys. */
+  readonly formerIds: readonly number[];
+}
+
+export class Server implements ServerIds {
   readonly name: string;
   readonly address: Address;
 
@@ -23,9 +38,9 @@ export class Server {
    */
   readonly slot: number;
 
-  /** 48-bit keyed hash of the name: the same on every node and after every restart, and it reveals no address. */
   readonly id: number;
-  /** Its ids under older keys: tokens that were made with those name it so. */
+  readonly tokenId: number;
+  readonly storeId: number;
   readonly formerIds: readonly number[];
 
   /**
@@ -56,7 +71,7 @@ export class Server {
     id: number,
     slot: number,
     load: Load = Load.single(slot + 1),
-    formerIds: readonly number[] = [],
+    { tokenId = id, storeId = id, formerIds = [] }: Partial<ServerIds> = {},
   ) {
     this.name = options.name;
     this.address = options.address;
@@ -64,14 +79,20 @@ export class Server {
     this.maxRequests = options.maxRequests;
     this.identity = identityOf(options);
     this.id = id;
+    this.tokenId = tokenId;
+    this.storeId = storeId;
+    this.formerIds = formerIds;
     this.slot = slot;
     this.load = load;
-    this.formerIds = formerIds;
   }
 
   /** A token or a store names it by this id. */
   hasId(id: number): boolean {
-    return id === this.id || this.formerIds.includes(id);
+    return this.allIds.includes(id);
+  }
+
+  get allIds(): readonly number[] {
+    return [this.id, this.tokenId, this.storeId, ...this.formerIds];
   }
 
   /** Exchanges in flight, waiting ones not counted. */

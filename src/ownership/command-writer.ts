@@ -100,10 +100,10 @@ export class CommandWriter {
     this.events.fenced(ref.key.pool, this.updates.tagOf(ref), server.name, reason);
   }
 
-  private send({ key }: SessionRef, { id }: Server, { put, ended, rotate }: SessionCommand): Promise<WriteResult> {
+  private send({ key }: SessionRef, { storeId }: Server, { put, ended, rotate }: SessionCommand): Promise<WriteResult> {
     const { store } = this.access;
     if (put === null) return store.destroy(key, ended);
-    return rotate === '' ? store.put(key, putOf(put, id)) : store.rotate(key, rotate, putOf(put, id));
+    return rotate === '' ? store.put(key, putOf(put, storeId)) : store.rotate(key, rotate, putOf(put, storeId));
   }
 
   /** The store has this version already: only its expiry time is renewed. */

@@ -73,7 +73,7 @@ export class InterfaceReplication {
 
   /** Proof for a later response of `server`: it has put the session under another id here. */
   proofOf(server: Server, from: string, to: string): string {
-    return this.deps.proofs.prove(server.id, from, to);
+    return this.deps.proofs.prove(server.storeId, from, to);
   }
 
   /** The state that the store has, for `server`. The table is updated too. */

@@ -1,8 +1,20 @@
 import { describe, expect, test } from 'vitest';
 import { affinity, named, now, sessionOf, startOwners, token } from '../../test/support/owners.ts';
 import { LearnedId } from '../affinity/affinity.ts';
+import { Server } from '../fleet/server.ts';
 import { Entry } from '../table/table.ts';
 import { Session } from './session.ts';
+
+test('a token may name its owner by an id under a former key: the next one names it as present ones do', () => {
+  const { a, b } = startOwners();
+  const server = new Server(a, 101, a.slot, undefined, { tokenId: 201, formerIds: [301] });
+  const { owners } = startOwners().worker([server, b]);
+  for (const owner of [301, 101]) {
+    const session = sessionOf({ owner, epoch: 1 });
+    expect(owners.find(session, now)).toBe(server);
+    expect(session).toMatchObject({ owner: 201, binding: 'unchanged' });
+  }
+});
 
 describe('a session known by name', () => {
   test('is nobody’s at first; of two workers that settle it the first decides for both', () => {

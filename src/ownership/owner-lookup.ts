@@ -50,6 +50,13 @@ export class OwnerLookup {
    * yet (`assign` one), or it has ended and is no longer recognised. Not for kind `hash`.
    */
   find(session: Session, now: number): Server | undefined | null {
+    const owner = this.findOwner(session, now);
+    // The token may name it by an id under a former key: the session's next one is signed with the present key.
+    if (owner != null) session.owner = owner.tokenId;
+    return owner;
+  }
+
+  private findOwner(session: Session, now: number): Server | undefined | null {
     const { record } = this;
     const { kind } = session.recognition;
     if (kind === 'fixed') return record.fleet.find(session.owner);

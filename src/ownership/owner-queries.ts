@@ -106,7 +106,7 @@ export class OwnerQueries {
     const ref = this.refOf(session);
     const intent = isMoving && this.deps.newKeys !== null ? 'move' : '';
     const claim = () => this.claim(ref, server, epoch, version, intent);
-    const name = `claim ${ref.key.id} ${epoch} ${server.id} ${version}`;
+    const name = `claim ${ref.key.id} ${epoch} ${server.storeId} ${version}`;
     void this.share(name, claim).then(({ outcome, copy }) => done(outcome, copy));
   }
 
@@ -119,7 +119,7 @@ export class OwnerQueries {
   ): Promise<Announced> {
     const { access, counters, newKeys, updates } = this.deps;
     const { claimTtlMs } = this.settings;
-    const result = await access.call(access.store.claim(ref.key, epoch - 1, server.id, claimTtlMs, intent));
+    const result = await access.call(access.store.claim(ref.key, epoch - 1, server.storeId, claimTtlMs, intent));
     if (result === null) {
       counters.add(counter.claims_failed);
       if (newKeys !== null) updates.noteUnanswered(ref, server, epoch);

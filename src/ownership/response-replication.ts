@@ -99,7 +99,7 @@ export class ResponseReplication {
   ): PutOutcome | null {
     const { access, proofs, updates } = this.deps;
     // Without the proof a server could name the id of any live session.
-    if (!proofs.verify(proof, server.id, ref.key.id, id)) return 'refused';
+    if (!proofs.verify(proof, server.storeId, ref.key.id, id)) return 'refused';
     if (updates.find(tableKeyOf(id)) === 'live' || this.settings.replication === 'none') return 'kept';
     access.call(access.store.read({ ...ref.key, id })).then((found) => {
       if (found === null) done('failed');

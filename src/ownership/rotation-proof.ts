@@ -14,7 +14,7 @@ export class RotationProofs {
     this.keys = keys.map((key) => createHmac('sha256', key).update(`limpet rotation ${pool}`).digest());
   }
 
-  /** `server`: its id, the same on every node that has the keys. */
+  /** `server`: its id, one that stays the same when keys are replaced. */
   prove(server: number, from: string, to: string): string {
     return proofOf(this.keys[0]!, server, from, to).toString('base64url');
   }

@@ -59,7 +59,7 @@ export class SessionRecord {
     const server = this.fleet.at(entry.server);
     session.epoch = entry.epoch;
     session.former = entry.former;
-    session.owner = server?.id ?? 0;
+    session.owner = server?.tokenId ?? 0;
     return server;
   }
 

@@ -49,7 +49,7 @@ export class Placement {
   private placeNew(pool: PlacementPool, session: Session, excluded: Excluded): void {
     const { affinity, key } = session.recognition;
     const server = this.take(pool, pool.parts.choose(key, excluded), excluded);
-    if (affinity !== null && server !== null) session.owner = server.id;
+    if (affinity !== null && server !== null) session.owner = server.tokenId;
   }
 
   /** The client brings a key that has no owner: hashing proposes one, so that it would be the same if the table lost it. */

@@ -200,7 +200,7 @@ export class HealthMonitor {
   private changeServers(watched: Watched, options: PoolOptions, numbers: Numbers): void {
     const { fleet } = watched;
     watched.options = options;
-    const change = planServers(fleet, options, { load: this.deps.load, numbers, keys: [] });
+    const change = planServers(fleet, options, { load: this.deps.load, numbers, idKeys: null });
     if (changesNothing(change)) return;
     for (const server of change.added) {
       // Its slot may have belonged to another server. A drain is for the name, whatever the address.
@@ -216,7 +216,7 @@ export class HealthMonitor {
   private watch(options: PoolOptions, numbers: Numbers, before: Watched | undefined): Watched {
     const { net, clock, timers, random, load, counters, log, events, publish, reportShortage } = this.deps;
     const { name } = options;
-    const fleet = createFleet(options, { load, numbers, keys: [] });
+    const fleet = createFleet(options, { load, numbers, idKeys: null });
     for (const server of fleet.servers) {
       // Its slot may have belonged to another server.
       if (before?.fleet.named(server.identity) === undefined) server.setMisframed(false);

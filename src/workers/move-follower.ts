@@ -3,7 +3,7 @@
  * something may have been missed, the sessions of the table are not believed any more until the store was asked about each.
  */
 import { descriptorOf } from '../affinity/registry.ts';
-import { createFleet } from '../balancer/fleets.ts';
+import { createFleet, type IdKeys, idKeysOf } from '../balancer/fleets.ts';
 import type { LimpetOptions, PoolOptions } from '../config/options.ts';
 import type { SessionEvents } from '../events/session-events.ts';
 import type { Load } from '../fleet/load.ts';
@@ -20,6 +20,7 @@ import { type Clock, unixSeconds } from '../time/clock.ts';
 export interface MoveFollowerDependencies {
   readonly table: SessionTable;
   readonly load: Load;
+  readonly tableSecret: Buffer;
   readonly counters: Counters;
   readonly missed: MissedMoves;
   readonly clock: Clock;
@@ -45,8 +46,9 @@ export class MoveFollower implements Pick<MovesListener, 'onMoves' | 'onMissed'>
   }
 
   /** Another config is in force. */
-  follow({ pools, keys }: LimpetOptions, numbers: Numbers): void {
-    this.pools = new Map(pools.map((pool) => [pool.name, this.poolOf(pool, keys, numbers)]));
+  follow(options: LimpetOptions, numbers: Numbers): void {
+    const idKeys = idKeysOf(options, this.deps.tableSecret);
+    this.pools = new Map(options.pools.map((pool) => [pool.name, this.poolOf(pool, idKeys, numbers)]));
   }
 
   onMoves(pool: string, moves: readonly Move[]): void {
@@ -73,9 +75,9 @@ export class MoveFollower implements Pick<MovesListener, 'onMoves' | 'onMissed'>
     void doubtAll(table, unixSeconds(clock));
   }
 
-  private poolOf(pool: PoolOptions, keys: readonly Buffer[], numbers: Numbers): FollowedPool {
+  private poolOf(pool: PoolOptions, idKeys: IdKeys, numbers: Numbers): FollowedPool {
     const { table, load, counters, clock, events } = this.deps;
-    const fleet = createFleet(pool, { load, numbers, keys });
+    const fleet = createFleet(pool, { load, numbers, idKeys });
     const cookie = pool.affinity.find((affinity) => hasTokens(affinity));
     return {
       updates: new TableUpdates({ table, fleet, counters, events, now: () => unixSeconds(clock) }),

@@ -3,7 +3,7 @@
  * round are renewed, a quarter of their longest idle time apart. No request waits for it. A record that the store has lost is made again.
  */
 import { setImmediate } from 'node:timers/promises';
-import { createFleet } from '../balancer/fleets.ts';
+import { createFleet, idKeysOf } from '../balancer/fleets.ts';
 import { claimTtlMs } from '../balancer/replication.ts';
 import type { LimpetOptions, PoolOptions } from '../config/options.ts';
 import type { Fleet } from '../fleet/fleet.ts';
@@ -20,6 +20,7 @@ import { hasTokens } from './move-follower.ts';
 export interface OwnerRenewalDependencies {
   readonly table: SessionTable;
   readonly load: Load;
+  readonly tableSecret: Buffer;
   readonly store: Pick<Store, 'touch' | 'claim'>;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -53,11 +54,13 @@ export class OwnerRenewal {
   }
 
   /** Another config is in force. */
-  follow({ pools, keys }: LimpetOptions, numbers: Numbers): void {
-    const { load } = this.deps;
+  follow(options: LimpetOptions, numbers: Numbers): void {
+    const { pools } = options;
+    const { load, tableSecret } = this.deps;
+    const idKeys = idKeysOf(options, tableSecret);
     const bySlot = new Map<number, RenewedPool>();
     for (const pool of pools) {
-      const fleet = createFleet(pool, { load, numbers, keys });
+      const fleet = createFleet(pool, { load, numbers, idKeys });
       const renewed = { name: pool.name, fleet, ttl: claimTtlMs(pool), named: namedOf(pool, numbers) };
       for (const { slot } of fleet.servers) bySlot.set(slot, renewed);
     }
@@ -102,7 +105,7 @@ export class OwnerRenewal {
     const key = { pool: pool.name, id: formatHalfId(hi, lo) };
     try {
       if (!(await store.touch(key, epoch, pool.ttl)) && owner !== undefined)
-        await store.claim(key, epoch - 1, owner.id, pool.ttl);
+        await store.claim(key, epoch - 1, owner.storeId, pool.ttl);
     } catch {
       // It does not answer. The owner is renewed with the next round, or recorded when the session has another one.
     }

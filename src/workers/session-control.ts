@@ -8,7 +8,7 @@
  */
 import type { EndOutcome, MoveOutcome } from '../admin/dependencies.ts';
 import type { FoundSession, SessionFilter, SessionPage, SessionQuery } from '../admin/schemas.ts';
-import { createFleet } from '../balancer/fleets.ts';
+import { createFleet, idKeysOf } from '../balancer/fleets.ts';
 import type { LimpetOptions, PoolOptions } from '../config/options.ts';
 import type { EventPublisher } from '../events/bus.ts';
 import type { Load } from '../fleet/load.ts';
@@ -109,9 +109,9 @@ export class SessionControl {
   }
 
   private async describe(pool: PoolOptions, recognised: Recognised): Promise<FoundSession> {
-    const { table, clock, load, numbers } = this.deps;
+    const { table, tableSecret, clock, load, numbers, options } = this.deps;
     const { affinity, kind, id, ownerId, epoch } = recognised;
-    const fleet = createFleet(pool, { load, numbers: numbers(), keys: this.deps.options().keys });
+    const fleet = createFleet(pool, { load, numbers: numbers(), idKeys: idKeysOf(options(), tableSecret) });
     const named = ownerId === 0 ? null : (fleet.find(ownerId)?.name ?? null);
     const base = { pool: pool.name, affinity, kind, id, tag: id === null ? null : id.slice(0, 8) };
     if (id === null) {

@@ -8,7 +8,7 @@ import { Recognition } from '../affinity/affinity.ts';
 import { createAffinity, descriptorOf } from '../affinity/registry.ts';
 import { SessionStatus } from '../affinity/session-status.ts';
 import { TokenRings } from '../affinity/token.ts';
-import { createFleet } from '../balancer/fleets.ts';
+import { createFleet, idKeysOf } from '../balancer/fleets.ts';
 import type { LimpetOptions, PoolOptions } from '../config/options.ts';
 import type { Load } from '../fleet/load.ts';
 import { RequestHead } from '../http/head.ts';
@@ -52,11 +52,13 @@ export function recogniseIn(
   deps: SessionFinderDependencies,
 ): Recognised | null {
   const { options, numbers, tableSecret, load, clock } = deps;
+  const given = options();
   const {
     keys,
     clock: { skew },
-  } = options();
-  const fleet = createFleet(pool, { load, numbers: numbers(), keys });
+  } = given;
+  const idKeys = idKeysOf(given, tableSecret);
+  const fleet = createFleet(pool, { load, numbers: numbers(), idKeys });
   const head = new RequestHead(limits);
   if (head.read(bytes, 0, bytes.length) <= 0) return null;
   const facts = { clientAddress: client, clientSecure: true };
@@ -66,6 +68,7 @@ export function recogniseIn(
     const affinity = createAffinity(one, {
       pool: pool.name,
       keys,
+      hashKey: idKeys.hash,
       names: Fingerprints.of(tableSecret, kind),
       ids: pool.sessions ? Fingerprints.of(tableSecret, `id ${kind}`) : undefined,
       statusOf: () => SessionStatus.unknown,
@@ -75,7 +78,7 @@ export function recogniseIn(
       onAhead() {},
       onForeign() {},
       onLimited() {},
-      idOf: (name) => fleet.servers.find((server) => server.name === name)?.id,
+      idOf: (name) => fleet.servers.find((server) => server.name === name)?.tokenId,
       randomWords: (words) => void randomFillSync(words),
       rings,
     });

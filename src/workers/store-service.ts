@@ -7,7 +7,7 @@ import { MessageChannel } from 'node:worker_threads';
 import { type Handler, type HttpListener, listenHttp } from '../admin/listen.ts';
 import { type InterfacePool, StoreInterface } from '../admin/store-interface.ts';
 import { descriptorOf } from '../affinity/registry.ts';
-import { createFleet } from '../balancer/fleets.ts';
+import { createFleet, type IdKeys, idKeysOf } from '../balancer/fleets.ts';
 import { type CopySource, createReplication, newKeysOf, type OwnerSource } from '../balancer/replication.ts';
 import { defaults } from '../config/defaults.ts';
 import type { FleetOptions, LimpetOptions, PoolOptions, SessionsOptions } from '../config/options.ts';
@@ -31,6 +31,7 @@ import { stateSocket } from './state-socket.ts';
 
 export interface StoreServiceDependencies extends OpenStoreDependencies {
   readonly load: Load;
+  readonly tableSecret: Buffer;
   /** Id of this node of the fleet; '' there is none. */
   readonly node: string;
   /** A connection to the store interface could not be accepted. */
@@ -182,10 +183,11 @@ export class StoreService {
   }
 
   /** Another config: the store interface serves its pools. */
-  follow({ pools, keys }: LimpetOptions, numbers: Numbers): void {
+  follow(options: LimpetOptions, numbers: Numbers): void {
+    const idKeys = idKeysOf(options, this.deps.tableSecret);
     const found = new Map<string, InterfacePool>();
-    for (const pool of pools) {
-      const made = this.poolOf(pool, keys, numbers);
+    for (const pool of options.pools) {
+      const made = this.poolOf(pool, idKeys, numbers);
       if (made !== null) found.set(pool.name, made);
     }
     this.pools.follow(found);
@@ -230,9 +232,9 @@ export class StoreService {
     }
   }
 
-  private poolOf(options: PoolOptions, keys: readonly Buffer[], numbers: Numbers): InterfacePool | null {
+  private poolOf(options: PoolOptions, idKeys: IdKeys, numbers: Numbers): InterfacePool | null {
     const { table, load, counters, clock } = this.deps;
-    const fleet = createFleet(options, { load, numbers, keys });
+    const fleet = createFleet(options, { load, numbers, idKeys });
     if (this.options === null) return null;
     const source: CopySource = { options: this.options, store: this.store, url: this.url };
     const parts = createReplication(options, fleet, {
@@ -240,7 +242,7 @@ export class StoreService {
       counters,
       clock,
       events: this.sessionEvents,
-      keys,
+      keys: idKeys.tokens,
       copies: source,
       owners: this.ownerSource,
     });

@@ -194,11 +194,11 @@ export class Supervisor {
     const { rollout, clock, timers, state, events, fleetNodes } = this.parts;
     const { sessions, fleet, stateDir } = rollout.options;
     if (sessions === null && fleet === null) return;
-    const { log, injectedFault = null, storeKey } = this.deps;
+    const { log, injectedFault = null, storeKey, tableSecret } = this.deps;
     const { table, load, counters } = state;
     const acceptFailed = (error: Error, at: Address): void => this.acceptFailed(error, at);
     const node = fleetNodes.id;
-    const shared = { clock, timers, table, load, counters, injectedFault, log, node };
+    const shared = { clock, timers, table, tableSecret, load, counters, injectedFault, log, node };
     this.store = await StoreService.open(sessions, fleet, { ...shared, stateDir, storeKey, acceptFailed, events });
     this.store.follow(rollout.options, rollout.numbers);
     if (fleet !== null) {

@@ -121,12 +121,14 @@ export function stageBalancer(
   });
   const buffers = new WriteBuffers(net);
   const heads = { ...wideLimits, ...limits };
+  const keys = [Buffer.alloc(32, 1)];
   const made = createPool(options.pools[0]!, {
     context: new PoolContext(worker, buffers.requests, heads),
     shared,
     numbers,
     secret: Buffer.alloc(32),
-    keys: [Buffer.alloc(32, 1)],
+    keys,
+    idKeys: { tokens: keys, hash: keys[0]!, store: Buffer.alloc(32) },
     connects: new Connects(4096, null),
     skew: 60,
     rings: new TokenRings(),

@@ -32,7 +32,7 @@ const onDemand = new Map<string, string>(
     crossing: ['bridge'],
     dashboard: ['views'],
     families: ['import'],
-    'fleet-keys': ['fleet-clock', 'fleet-unnoticed'],
+    'fleet-keys': ['fleet-clock', 'fleet-keys-retire', 'fleet-unnoticed'],
     'fleet-spray': [
       'fleet-address',
       'fleet-cookie',

@@ -2,7 +2,7 @@
  * An app server of a fleet, `fleet-server.ts <folder>/<name> <port>`, in a process of its own. It writes each request into
  * `<folder>/<name>.log` (fleet-visits.ts), and its answers name it in `X-Server`. By the first part of the path it is one of several apps:
  *
- *      /learn/, /rewrite/   sets a cookie `app` or `page` where the client has none
+ *      /learn/, /rewrite/   sets a cookie `app` or `page` where the client has none, and the one that it has with ?renew
  *      /socket.io/          names a session in the body of the handshake
  *      /library/            with the session library: GET reads, POST count, sign-in?user= and sign-out change
  *      ...                  only answers
@@ -57,8 +57,11 @@ async function answerOf(request: IncomingMessage, response: ServerResponse, url:
       : 'ok';
   }
   const cookie = cookies[kind];
-  if (cookie !== undefined && !new RegExp(`\\b${cookie}=`).test(request.headers.cookie ?? ''))
-    response.setHeader('set-cookie', `${cookie}=${randomBytes(16).toString('hex')}; Path=/`);
+  if (cookie !== undefined) {
+    const [, value] = new RegExp(`\\b${cookie}=([^;]*)`).exec(request.headers.cookie ?? '') ?? [];
+    if (value === undefined || url.searchParams.has('renew'))
+      response.setHeader('set-cookie', `${cookie}=${value ?? randomBytes(16).toString('hex')}; Path=/`);
+  }
   return JSON.stringify({ server: name });
 }
 
