@@ -1,7 +1,8 @@
 /** The keys of a balancer as its start needs them: those of its fleet, or its own. */
 import type { LimpetOptions } from '../config/options.ts';
 import { FleetKeyHolder, type FleetKeys, findFleetKeys, readFleetKeys } from '../nodes/fleet-keys.ts';
-import { FleetStore } from '../nodes/fleet-store.ts';
+import { connectFleet, FleetStore } from '../nodes/fleet-store.ts';
+import type { RedisConnection } from '../store/redis-connection.ts';
 import { systemClock, systemTimers } from '../time/clock.ts';
 import type { Logger } from './log.ts';
 import { keptKey, stateKey } from './state-key.ts';
@@ -22,12 +23,11 @@ export async function findKeys(options: LimpetOptions, log: Logger): Promise<Sta
   const ownSecret = () => stateKey(stateDir, 'table', log);
   const ownKey = () => stateKey(stateDir, 'token', log);
   if (fleet === null) return { tableSecret: ownSecret(), tokenKeys: () => [ownKey()], fleetKeys: null };
-  let store: FleetStore | null = null;
+  let connection: RedisConnection | null = null;
   const open = async (): Promise<FleetStore> => {
-    const { store: address, timeout } = fleet;
-    store = await FleetStore.connect({ address, timeout, now: () => systemClock.now(), timers: systemTimers });
-    await store.ready();
-    return store;
+    connection = await connectFleet(fleet, () => systemClock.now(), systemTimers);
+    await connection.ready();
+    return new FleetStore(connection);
   };
   const now = () => Math.round(systemClock.now());
   try {
@@ -35,7 +35,7 @@ export async function findKeys(options: LimpetOptions, log: Logger): Promise<Sta
     const fleetKeys = new FleetKeyHolder(found, stateDir, log);
     return { tableSecret: found.secret, tokenKeys: () => keysOf(fleetKeys), fleetKeys };
   } finally {
-    (store as FleetStore | null)?.close();
+    (connection as RedisConnection | null)?.close();
   }
 }
 

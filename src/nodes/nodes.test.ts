@@ -15,9 +15,6 @@ class PlayedStore {
   failure = '';
   revision = '0';
 
-  ready = () => Promise.resolve();
-  listen = () => Promise.resolve();
-  close = () => undefined;
   read = (name: string) => Promise.resolve(this.texts.get(name) ?? null);
   keep = (name: string, text: string) => Promise.resolve(void this.texts.set(name, text));
 

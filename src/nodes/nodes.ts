@@ -18,7 +18,7 @@ import { digestName, storeNames, wakeChannel } from './store-names.ts';
 export type OwnReport = Omit<NodeReport, 'id' | 'run' | 'name' | 'clock' | 'config'>;
 
 export interface NodesDependencies {
-  readonly store: Pick<FleetStore, 'ready' | 'run' | 'read' | 'keep' | 'listen' | 'close'>;
+  readonly store: Pick<FleetStore, 'run' | 'read' | 'keep'>;
   readonly id: string;
   readonly run: string;
   readonly name: string;
@@ -114,8 +114,7 @@ export class Nodes {
 
   /** Resolves after the first beat, or when it has failed: then the balancer begins with what it has. */
   async start(): Promise<void> {
-    const { store, log } = this.deps;
-    await store.listen(wakeChannel, () => this.wake());
+    const { log } = this.deps;
     await this.beat();
     const names = this.liveOthers.map(({ report }) => report.name);
     const others = names.length === 0 ? 'no other node is there' : `with ${names.join(', ')}`;
@@ -131,7 +130,6 @@ export class Nodes {
     const { store, id, run } = this.deps;
     if (this.failures === 0)
       await store.run(nodeScripts.leave, [storeNames.nodes], [id, run, wakeChannel]).catch(() => []);
-    store.close();
   }
 
   /** False: the store does not answer. */

@@ -6,8 +6,9 @@ import { needProgram } from '../../test/support/programs.ts';
 import { RedisServer } from '../../test/support/redis.ts';
 import { RedisCluster } from '../../test/support/redis-cluster.ts';
 import { until } from '../../test/support/until.ts';
+import type { RedisConnection } from '../store/redis-connection.ts';
 import { systemClock, systemTimers } from '../time/clock.ts';
-import { FleetStore } from './fleet-store.ts';
+import { connectFleet, FleetStore } from './fleet-store.ts';
 import type { KeyRing } from './key-ring.ts';
 import { nodeScripts } from './node-scripts.ts';
 import { Orders, type ServerOrders } from './orders.ts';
@@ -17,15 +18,15 @@ async function stage(context: Parameters<typeof needProgram>[0]) {
   needProgram(context, 'redis');
   const redis = await RedisServer.start();
   onTestFinished(() => redis.kill());
-  const store = await FleetStore.connect({
-    address: redis.url,
-    timeout: 2000,
-    now: () => systemClock.now(),
-    timers: systemTimers,
-  });
-  await store.ready();
-  onTestFinished(() => store.close());
-  return { redis, store };
+  const connection = await connect(redis.url);
+  return { redis, store: new FleetStore(connection) };
+}
+
+async function connect(url: string): Promise<RedisConnection> {
+  const connection = await connectFleet({ store: url, timeout: 2000 }, () => systemClock.now(), systemTimers);
+  onTestFinished(() => connection.close());
+  await connection.ready();
+  return connection;
 }
 
 function node(store: FleetStore, own: ServerOrders = new Map(), folder = stateFolder()) {
@@ -148,13 +149,10 @@ test('in a cluster of three: orders, a beat with all its keys, and the wake-up',
 }, async (context) => {
   needProgram(context, 'redis');
   await using cluster = await RedisCluster.start();
-  const options = { address: cluster.url, timeout: 2000, now: () => systemClock.now(), timers: systemTimers };
-  const [store, other] = await Promise.all([FleetStore.connect(options), FleetStore.connect(options)]);
-  onTestFinished(() => [store, other].forEach((one) => void one.close()));
-  await Promise.all([store.ready(), other.ready()]);
+  const [store, other] = [new FleetStore(await connect(cluster.url)), await connect(cluster.url)];
   const messages: string[] = [];
-  await other.listen(wakeChannel, (text) => messages.push(text));
-  const [a, b] = [node(store), node(other)];
+  await other.subscribe(wakeChannel, (text) => messages.push(text));
+  const [a, b] = [node(store), node(new FleetStore(other))];
   a.say('shop/s', drain);
   await a.orders.sync(0);
   await b.orders.begin();

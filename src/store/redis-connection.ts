@@ -1,71 +1,174 @@
-/** Connections to Redis, which stand or fall at once: what cannot be sent now is an error now. */
+/**
+ * A connection to Redis, for commands and scripts. Whoever subscribes to a channel shares a second one: that can only listen.
+ */
+import { createHash } from 'node:crypto';
 import type { Cluster, Redis } from 'ioredis';
+import type { Timers } from '../time/clock.ts';
+import { within } from '../time/within.ts';
 import type { RedisAddress } from './redis-address.ts';
+import { createRedisClient } from './redis-client.ts';
 import { StoreError } from './store.ts';
 
-/** Milliseconds between two connections that are made anew because the server takes no writes. */
-const reconnectEvery = 1000;
-/**
- * Times `timeout` after which a connection on which nothing comes back is made anew. The machine at its other end may have lost its power: the
- * system would go on sending there for a quarter of an hour, while another one has the address by now.
- */
-const silentSteps = 2;
+export interface RedisConnectionOptions {
+  /** Longest wait for an answer, milliseconds. */
+  readonly timeout: number;
+  /** It is connected to as soon as it is there. False: Sentinels and clusters of which none answers at first end the attempt. */
+  readonly mayBeAway: boolean;
+  readonly now: () => number;
+  readonly timers: Timers;
+}
 
-/**
- * A connection that is not open yet (`connect` opens it), and is made anew for ever once it was. `timeout`: longest wait for an answer,
- * milliseconds. `isOpen`: it was open once; before, Sentinels and clusters of which none answers end the attempt. Throws a StoreError
- * when the package `ioredis` is missing.
- */
-export async function connectRedis(
-  { kind, tls, username, password, nodes, db, family, name }: RedisAddress,
-  timeout: number,
-  now: () => number,
-  isOpen: () => boolean,
-): Promise<Redis | Cluster> {
-  const { Redis, Cluster } = await import('ioredis').catch((error: unknown) => {
-    throw new StoreError('unavailable', 'the package ioredis is missing: npm install ioredis', { cause: error });
-  });
-  let reconnected = Number.NEGATIVE_INFINITY;
-  // What cannot be sent now fails now: the balancer has its own answer for a store that is down.
-  const common = {
-    lazyConnect: true,
-    enableOfflineQueue: false,
-    commandTimeout: timeout,
-    connectTimeout: timeout,
-    socketTimeout: timeout * silentSteps,
-    maxRetriesPerRequest: 0,
-    retryStrategy: (attempt: number) => Math.min(50 * attempt, 1000),
-    // After a failover the address is another server's by now, while this connection is still to the former master.
-    // Once in a while: a server that stays a replica can be read from meanwhile.
-    reconnectOnError({ message }: Error) {
-      if (!message.includes('READONLY') || now() - reconnected < reconnectEvery) return false;
-      reconnected = now();
-      return true;
-    },
-  };
-  const credentials = { ...(username !== '' && { username }), ...(password !== '' && { password }) };
-  // None of them is there: at the start an error, later a reason to ask again.
-  const retryDelay = (attempt: number) => (isOpen() ? common.retryStrategy(attempt) : null);
-  if (kind === 'one') {
-    const [node] = nodes;
-    return new Redis({ ...common, ...credentials, ...node!, db, family, ...(tls && { tls: {} }) });
+/** Times `timeout` that opening may take: several servers may be asked, one after the other. */
+const openingSteps = 4;
+
+export class RedisConnection {
+  private readonly redis: Redis | Cluster;
+  private readonly address: RedisAddress;
+  private readonly options: RedisConnectionOptions;
+  private readonly opened: Promise<void>;
+  private subscriber: Redis | Cluster | null = null;
+  /** Why there is no connection, while there is none: a command that cannot be sent does not say it. */
+  private reason: unknown = null;
+  /** By the text of a script. */
+  private readonly hashes = new Map<string, string>();
+
+  private constructor(redis: Redis | Cluster, address: RedisAddress, options: RedisConnectionOptions) {
+    this.redis = redis;
+    this.address = address;
+    this.options = options;
+    redis.on('error', (error: unknown) => {
+      this.reason = error;
+    });
+    this.onReady(() => {
+      this.reason = null;
+    });
+    this.opened = redis.connect();
+    this.opened.catch(() => {});
   }
-  if (kind === 'sentinel') {
-    const sentinels = [...nodes];
-    return new Redis({ ...common, ...credentials, sentinels, name, sentinelRetryStrategy: retryDelay });
+
+  /** Begins to connect: `ready` waits for it. Rejects with a StoreError when the package `ioredis` is missing. */
+  static async open(address: RedisAddress, options: RedisConnectionOptions): Promise<RedisConnection> {
+    let isOpen = options.mayBeAway;
+    const redis = await createRedisClient(address, options.timeout, options.now, () => isOpen);
+    redis.on('ready', () => {
+      isOpen = true;
+    });
+    return new RedisConnection(redis, address, options);
   }
-  const { retryStrategy: _, ...redisOptions } = common;
-  return new Cluster([...nodes], {
-    lazyConnect: true,
-    enableOfflineQueue: false,
-    clusterRetryStrategy: retryDelay,
-    redisOptions: { ...redisOptions, ...credentials },
-  });
+
+  /**
+   * Rejects with a StoreError when the first attempt fails, at the latest after four times `timeout`: a cluster may never be ready, and never say
+   * why. Where it may be away it may be connected later all the same.
+   */
+  async ready(): Promise<void> {
+    const { timeout, timers } = this.options;
+    const limit = timeout * openingSteps;
+    try {
+      const opened = this.opened.then(() => true);
+      if ((await within(timers, limit, opened)) === undefined) {
+        throw new Error(`not ready within ${limit} ms${hintFor(this.address)}`);
+      }
+    } catch (error) {
+      throw unavailable(this.reason ?? error);
+    }
+  }
+
+  /** Calls `listener` whenever the connection stands, anew. */
+  onReady(listener: () => void): void {
+    this.redis.on('ready', listener);
+  }
+
+  /** The servers that have keys. */
+  get primaries(): readonly Redis[] {
+    return 'nodes' in this.redis ? this.redis.nodes('master') : [this.redis];
+  }
+
+  /** What `act` does with the client; a failure is a StoreError. */
+  async query<T>(act: (redis: Redis | Cluster) => Promise<T>): Promise<T> {
+    try {
+      return await act(this.redis);
+    } catch (error) {
+      if (error instanceof StoreError) throw error;
+      const isUnsent = /isn't (writeable|ready)|Connection is closed|max retries per request/.test(String(error));
+      throw unavailable(isUnsent ? (this.reason ?? 'there is no connection') : error);
+    }
+  }
+
+  /**
+   * Runs a script of Lua as one step. `names`: of all keys that it may create. While a cluster moves a slot, a script is done on neither side
+   * unless all of them are there.
+   */
+  run(
+    script: string,
+    names: readonly string[],
+    words: readonly (string | number | Buffer)[],
+  ): Promise<readonly Buffer[]> {
+    return this.query(async (redis) => {
+      const args = [names.length, ...names, ...words];
+      const reply = await redis.callBuffer('EVALSHA', [this.hashOf(script), ...args]).catch((error: unknown) => {
+        if (!String(error).includes('NOSCRIPT')) throw error;
+        return redis.callBuffer('EVAL', [script, ...args]);
+      });
+      return reply as readonly Buffer[];
+    });
+  }
+
+  /**
+   * Calls `onMessage` for what is published there, as long as a connection for it stands: it is a hint, not more. Resolves when it does,
+   * unless the store is away.
+   */
+  async subscribe(channel: string, onMessage: (text: string) => void): Promise<void> {
+    const { timeout, timers } = this.options;
+    this.subscriber ??= this.createSubscriber();
+    const { subscriber } = this;
+    subscriber.on('message', (from: string, text: string) => {
+      if (from === channel) onMessage(text);
+    });
+    const subscribed = new Promise<void>((resolve) => {
+      const subscribe = () =>
+        void subscriber.subscribe(channel).then(
+          () => resolve(),
+          () => {},
+        );
+      subscriber.on('ready', subscribe);
+      if (subscriber.status === 'ready') subscribe();
+    });
+    if (this.redis.status === 'ready') await within(timers, timeout, subscribed);
+  }
+
+  close(): void {
+    this.redis.disconnect();
+    if (this.subscriber !== this.redis) this.subscriber?.disconnect();
+  }
+
+  private createSubscriber(): Redis | Cluster {
+    // The client of a cluster has a connection for channels by itself.
+    if ('nodes' in this.redis) return this.redis;
+    const subscriber = this.redis.duplicate();
+    // Without a listener the error would be printed; what it says, commands say as well.
+    subscriber.on('error', () => {});
+    subscriber.connect().catch(() => {});
+    return subscriber;
+  }
+
+  private hashOf(script: string): string {
+    const known = this.hashes.get(script);
+    if (known !== undefined) return known;
+    const hash = createHash('sha1').update(script).digest('hex');
+    this.hashes.set(script, hash);
+    return hash;
+  }
 }
 
 /** What may be wrong with an address that nobody answers at, for an error; '' nothing is known. */
-export function hintFor({ kind }: RedisAddress): string {
+function hintFor({ kind }: RedisAddress): string {
   return kind === 'cluster'
     ? ': does each node announce an address that can be reached from here (cluster-announce-ip)?'
     : '';
+}
+
+/** Errors of ioredis hold the command that failed, and that of a login has the password: what is told is the text alone. */
+function unavailable(error: unknown): StoreError {
+  const text = error instanceof Error ? error.message : String(error);
+  return new StoreError('unavailable', `redis: ${text}`, { cause: new Error(text) });
 }

@@ -8,6 +8,7 @@ import { caseOptions, newKey, putOf } from '../../test/support/store-contract.ts
 import { until } from '../../test/support/until.ts';
 import { systemTimers } from '../time/clock.ts';
 import { RedisStore } from './redis.ts';
+import { RedisConnection } from './redis-connection.ts';
 import { type Move, RedisMoves } from './redis-moves.ts';
 import { anyEpoch } from './store.ts';
 
@@ -32,17 +33,20 @@ describe.skipIf(findProgram('redis') === undefined && !onContinuousIntegration()
       onMissed: (_pool: string, time: number) => void missed.push(time),
       onMessage() {},
     };
-    const options = { timeout: 5000, history: kept, now: () => Date.now() };
-    const moves = await RedisMoves.open(redisAddress(server.url), listener, options);
+    const now = () => Date.now();
+    const options = { timeout: 5000, mayBeAway: true, now, timers: systemTimers };
+    const connection = await RedisConnection.open(redisAddress(server.url), options);
+    await connection.ready();
+    const moves = new RedisMoves(connection, listener, { history: kept, now });
     moves.follow([pool]);
-    await moves.readAll();
-    return { moves, told, missed };
+    await moves.start();
+    return { connection, moves, told, missed };
   }
 
   test('moves and ends are told, first owners and changes are not', async () => {
     const store = await openStore();
     const [key, named, to] = [newKey(), newKey(), newKey()];
-    const { moves, told, missed } = await follow(key.pool);
+    const { connection, told, missed } = await follow(key.pool);
     try {
       await store.put(key, putOf());
       await store.put(key, putOf({ version: 2 }));
@@ -62,9 +66,9 @@ describe.skipIf(findProgram('redis') === undefined && !onContinuousIntegration()
       // Who comes later reads all of it.
       const second = await follow(key.pool);
       expect([second.told, second.missed]).toEqual([told, []]);
-      second.moves.close();
+      second.connection.close();
     } finally {
-      moves.close();
+      connection.close();
       await store.close();
     }
   });
@@ -73,7 +77,7 @@ describe.skipIf(findProgram('redis') === undefined && !onContinuousIntegration()
     const store = await openStore();
     const admin = new Redis(server.url);
     const key = newKey();
-    const { moves, missed } = await follow(key.pool);
+    const { connection, moves, missed } = await follow(key.pool);
     try {
       await store.claim(key, 1, 9, 60_000);
       await moves.readAll();
@@ -91,10 +95,10 @@ describe.skipIf(findProgram('redis') === undefined && !onContinuousIntegration()
       await store.claim(key, 3, 9, 60_000);
       const second = await follow(key.pool, 1);
       expect(second.missed.length).toBe(1);
-      second.moves.close();
+      second.connection.close();
     } finally {
       admin.disconnect();
-      moves.close();
+      connection.close();
       await store.close();
     }
   });
@@ -117,7 +121,7 @@ describe.skipIf(findProgram('redis') === undefined && !onContinuousIntegration()
   test('a move that was agreed to is refused when somebody has asked for the session since', async () => {
     const store = await openStore();
     const key = newKey();
-    const { moves } = await follow(key.pool);
+    const { connection, moves } = await follow(key.pool);
     try {
       expect(await moves.intend(key, 'i1')).toBe(false);
       await store.put(key, putOf());
@@ -128,7 +132,7 @@ describe.skipIf(findProgram('redis') === undefined && !onContinuousIntegration()
       expect(await store.claim(key, 1, 9, 60_000, 'i1')).toEqual({ state: 'held' });
       expect(await store.claim(key, 1, 9, 60_000, 'i2')).toMatchObject({ state: 'claimed' });
     } finally {
-      moves.close();
+      connection.close();
       await store.close();
     }
   });

@@ -6,11 +6,9 @@
  *
  * A message on the channel `limpet-moves` says that a pool has something new; because a message can be lost, every stream is looked at once
  * a second as well. The stream is bounded: when the entry up to which it was read is not there any more, others may be gone unread,
- * and the listener is told (`onMissed`). The same connections carry what balancers ask each other before a move.
+ * and the listener is told (`onMissed`). A second channel carries what balancers ask each other before a move.
  */
-import type { Cluster, Redis } from 'ioredis';
-import type { RedisAddress } from './redis-address.ts';
-import { connectRedis } from './redis-connection.ts';
+import type { RedisConnection } from './redis-connection.ts';
 import { movesName, poolOf, sessionName } from './redis-names.ts';
 import { intendScript, movesChannel } from './redis-scripts.ts';
 import type { SessionId, SessionKey } from './store.ts';
@@ -33,8 +31,6 @@ export interface MovesListener {
 }
 
 export interface RedisMovesOptions {
-  /** Longest wait for an answer, milliseconds. */
-  readonly timeout: number;
   /** Entries that the stream keeps, about. */
   readonly history: number;
   readonly now: () => number;
@@ -48,8 +44,7 @@ const agreementsChannel = 'limpet-agreements';
 type Entry = [id: string, fields: string[]];
 
 export class RedisMoves {
-  private readonly reader: Redis | Cluster;
-  private readonly subscriber: Redis | Cluster;
+  private readonly connection: RedisConnection;
   private readonly listener: MovesListener;
   private readonly options: RedisMovesOptions;
   /** By pool, the last entry that was read. */
@@ -58,37 +53,20 @@ export class RedisMoves {
   private readonly reading = new Map<string, Promise<void>>();
   /** Those of them in which there is something new by now. */
   private readonly hasMore = new Set<string>();
-  private isClosed = false;
 
-  private constructor(
-    reader: Redis | Cluster,
-    subscriber: Redis | Cluster,
-    listener: MovesListener,
-    options: RedisMovesOptions,
-  ) {
-    this.reader = reader;
-    this.subscriber = subscriber;
+  constructor(connection: RedisConnection, listener: MovesListener, options: RedisMovesOptions) {
+    this.connection = connection;
     this.listener = listener;
     this.options = options;
   }
 
-  /** Resolves when it is connected, or could not be: then it tries that for as long as it takes. */
-  static async open(address: RedisAddress, listener: MovesListener, options: RedisMovesOptions): Promise<RedisMoves> {
-    const connect = () => connectRedis(address, options.timeout, options.now, () => true);
-    const moves = new RedisMoves(await connect(), await connect(), listener, options);
-    const { reader, subscriber } = moves;
-    // The store tells of its failures; these connections are made anew by themselves.
-    for (const redis of [reader, subscriber]) redis.on('error', () => {});
-    subscriber.on('message', (channel: string, text: string) => {
-      if (channel === movesChannel) void moves.read(poolOfMessage(text));
-      else listener.onMessage(text);
-    });
-    subscriber.on('ready', () => {
-      subscriber.subscribe(movesChannel, agreementsChannel).catch(() => {});
-    });
-    reader.on('ready', () => void moves.readAll());
-    await Promise.all([reader, subscriber].map((redis) => redis.connect().catch(() => {})));
-    return moves;
+  /** Resolves when all is read that there is so far, or the store does not answer: it is read when it does. */
+  async start(): Promise<void> {
+    const { connection, listener } = this;
+    connection.onReady(() => void this.readAll());
+    await connection.subscribe(movesChannel, (text) => void this.read(poolOfMessage(text)));
+    await connection.subscribe(agreementsChannel, (text) => listener.onMessage(text));
+    await this.readAll();
   }
 
   /** These are the pools from now on. What their streams hold is read from the beginning. */
@@ -108,23 +86,17 @@ export class RedisMoves {
 
   /** Sends a message to all balancers. */
   async publish(text: string): Promise<void> {
-    await this.reader.publish(agreementsChannel, text);
+    await this.connection.query((redis) => redis.publish(agreementsChannel, text));
   }
 
   /** Notes that a session is to be moved. False: it is over, or nothing is known of it. */
   async intend(key: SessionKey, intent: string): Promise<boolean> {
-    const reply = await this.reader.eval(intendScript, 1, sessionName(key), intent);
-    return Array.isArray(reply) && reply[0] === 'yes';
-  }
-
-  close(): void {
-    this.isClosed = true;
-    this.reader.disconnect();
-    this.subscriber.disconnect();
+    const [reply] = await this.connection.run(intendScript, [sessionName(key)], [intent]);
+    return String(reply) === 'yes';
   }
 
   private read(pool: string): Promise<void> {
-    if (this.isClosed || !this.positions.has(pool)) return Promise.resolve();
+    if (!this.positions.has(pool)) return Promise.resolve();
     const running = this.reading.get(pool);
     if (running !== undefined) {
       this.hasMore.add(pool);
@@ -142,7 +114,7 @@ export class RedisMoves {
     do {
       this.hasMore.delete(pool);
       while (await this.readPage(pool));
-    } while (this.hasMore.has(pool) && !this.isClosed);
+    } while (this.hasMore.has(pool));
   }
 
   /** True: there may be more. */
@@ -151,8 +123,10 @@ export class RedisMoves {
     if (position === undefined) return false;
     const stream = movesName(pool);
     // From the last entry on: that it is there still shows that nothing behind it is gone.
-    const found = (await this.reader.xrange(stream, position, '+', 'COUNT', pageSize + 1)) as Entry[];
-    if (this.isClosed || this.positions.get(pool) !== position) return false;
+    const found: readonly Entry[] = await this.connection.query((redis) =>
+      redis.xrange(stream, position, '+', 'COUNT', pageSize + 1),
+    );
+    if (this.positions.get(pool) !== position) return false;
     const isAnchored = position === beginning ? await this.isWhole(stream) : found[0]?.[0] === position;
     const entries = position === beginning || !isAnchored ? found : found.slice(1);
     if (!isAnchored) this.listener.onMissed(pool, timeOf(found[0]?.[0]) ?? this.options.now());
@@ -166,7 +140,7 @@ export class RedisMoves {
 
   /** Nothing was ever cut from the stream. It is cut in blocks, so that it is never shorter than what it keeps. */
   private async isWhole(stream: string): Promise<boolean> {
-    return (await this.reader.xlen(stream)) < this.options.history;
+    return (await this.connection.query((redis) => redis.xlen(stream))) < this.options.history;
   }
 }
 

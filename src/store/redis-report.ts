@@ -1,11 +1,9 @@
 /** What there is to say of a Redis that keeps sessions, for `limpet store check`: it reads and changes nothing. */
-import type { Cluster, Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { Timers } from '../time/clock.ts';
-import { within } from '../time/within.ts';
 import type { RedisAddress } from './redis-address.ts';
-import { connectRedis, hintFor } from './redis-connection.ts';
+import { RedisConnection } from './redis-connection.ts';
 import { checkRedisVersion } from './redis-version.ts';
-import { StoreError } from './store.ts';
 
 /** One server that has keys. */
 export interface RedisNode {
@@ -63,8 +61,6 @@ export interface RedisReportOptions {
 const pageSize = 500;
 const sampleSize = 200;
 const examples = 5;
-/** Times `timeout` that connecting may take. */
-const openingSteps = 4;
 
 const shapes: readonly (readonly [RedisKind, RegExp])[] = [
   ['session', /^limpet:\{[^{}]+\}:[0-9a-f]{32}$/],
@@ -82,40 +78,27 @@ export function kindOf(name: string): RedisKind {
 /** Throws a StoreError when it cannot be used. */
 export async function reportOnRedis(address: RedisAddress, options: RedisReportOptions): Promise<RedisReport> {
   const { timeout, timers, now } = options;
-  let reason: unknown = null;
-  const redis = await connectRedis(address, timeout, now, () => false);
-  redis.on('error', (error: unknown) => {
-    reason = error;
-  });
+  const connection = await RedisConnection.open(address, { timeout, mayBeAway: false, now, timers });
   try {
-    const limit = timeout * openingSteps;
-    const opened = redis.connect().then(() => true);
-    if ((await within(timers, limit, opened)) === undefined) {
-      throw new Error(`not ready within ${limit} ms${hintFor(address)}`);
-    }
-    await checkRedisVersion(redis);
-    reason = null;
-    return await report(redis, address.kind, options);
-  } catch (error) {
-    const told = reason ?? error;
-    throw new StoreError('unavailable', `redis: ${told instanceof Error ? told.message : String(told)}`);
+    await connection.ready();
+    await connection.query(checkRedisVersion);
+    return await connection.query(() => report(connection.primaries, address.kind, options));
   } finally {
-    redis.disconnect();
+    connection.close();
   }
 }
 
 async function report(
-  redis: Redis | Cluster,
+  primaries: readonly Redis[],
   mode: RedisAddress['kind'],
   { most, wall }: RedisReportOptions,
 ): Promise<RedisReport> {
-  const masters: readonly Redis[] = 'nodes' in redis ? redis.nodes('master') : [redis];
   const nodes: RedisNode[] = [];
   const keys: Record<RedisKind, number> = { session: 0, user: 0, moves: 0, incarnation: 0, fleet: 0, foreign: 0 };
   const foreign: string[] = [];
   const looked = { live: 0, ended: 0, liveBytes: 0, endedBytes: 0 };
   let left = most;
-  for (const node of masters) {
+  for (const node of primaries) {
     nodes.push(await describe(node, wall));
     for await (const names of ours(node)) {
       left -= names.length;

@@ -2,13 +2,11 @@
  * Copies in Redis, shared by several balancers and by Redis's own clock. A session is one key, `limpet:{pool}:id`: the hash
  * tag keeps a pool in one slot of a cluster, so that a rotate is one step there, too, and so is what a put does to the index by user.
  */
-import { createHash, randomUUID } from 'node:crypto';
-import type { Cluster, Redis } from 'ioredis';
+import { randomUUID } from 'node:crypto';
 import type { Timers } from '../time/clock.ts';
-import { within } from '../time/within.ts';
 import { checkKey, checkPut, checkRotate, checkTime, checkUser } from './check.ts';
 import type { RedisAddress } from './redis-address.ts';
-import { connectRedis, hintFor } from './redis-connection.ts';
+import { RedisConnection } from './redis-connection.ts';
 import { indexName, movesName, poolOf, sessionName, tagOf } from './redis-names.ts';
 import { type Scripts, scriptsFor } from './redis-scripts.ts';
 import { checkRedisVersion, RedisTooOld } from './redis-version.ts';
@@ -24,7 +22,6 @@ import {
   type RotateResult,
   type SessionId,
   type SessionKey,
-  StoreError,
   type StoreOptions,
   type UserHash,
 } from './store.ts';
@@ -41,32 +38,24 @@ export interface RedisOptions extends Pick<StoreOptions, 'tombstoneTime' | 'stat
 }
 
 type Reply = readonly Buffer[];
-type ScriptName = keyof Scripts;
 
 const prefix = 'limpet:';
 const incarnationKey = 'limpet-incarnation';
 const pageSize = 200;
-/** Times `timeout` that opening may take: several servers may be asked, one after the other. */
-const openingSteps = 4;
 
 export class RedisStore implements SteppedStore {
-  private readonly redis: Redis | Cluster;
+  private readonly connection: RedisConnection;
   private readonly options: RedisOptions;
   private readonly now: () => number;
   private readonly scripts: Scripts;
-  private readonly hashes: ReadonlyMap<string, string>;
   private life = '';
-  /** Why there is no connection, while there is none: a command that cannot be sent does not say it. */
-  private reason: unknown = null;
 
-  private constructor(redis: Redis | Cluster, options: RedisOptions, now: () => number) {
-    this.redis = redis;
+  private constructor(connection: RedisConnection, options: RedisOptions, now: () => number) {
+    this.connection = connection;
     this.options = options;
     this.now = now;
     this.scripts = scriptsFor(options.history ?? 0);
-    this.hashes = new Map(
-      Object.entries(this.scripts).map(([name, text]) => [name, createHash('sha1').update(text).digest('hex')]),
-    );
+    connection.onReady(() => void this.learnLife().catch(() => {}));
   }
 
   /**
@@ -78,38 +67,18 @@ export class RedisStore implements SteppedStore {
     now: () => number,
     timers: Timers,
   ): Promise<RedisStore> {
-    let isOpen = false;
-    const store = new RedisStore(
-      await connectRedis(address, options.timeout, now, () => isOpen || options.mayBeAway === true),
-      options,
-      now,
-    );
-    const { redis } = store;
-    redis.on('error', (error: unknown) => {
-      store.reason = error;
-    });
-    redis.on('ready', () => {
-      store.reason = null;
-      store.learnLife().catch(() => undefined);
-    });
-    // A cluster may never be ready, and never say why.
-    const limit = options.timeout * openingSteps;
+    const { timeout, mayBeAway = false } = options;
+    const connection = await RedisConnection.open(address, { timeout, mayBeAway, now, timers });
+    const store = new RedisStore(connection, options, now);
     try {
-      const ready = await within(
-        timers,
-        limit,
-        redis.connect().then(() => true),
-      );
-      if (ready === undefined) throw new Error(`not ready within ${limit} ms${hintFor(address)}`);
-      await checkRedisVersion(redis);
+      await connection.ready();
+      await connection.query(checkRedisVersion);
       await store.learnLife();
-      isOpen = true;
     } catch (error) {
-      const failure = unavailable(store.reason ?? error);
-      const isFinal = error instanceof RedisTooOld || /WRONGPASS|NOAUTH|NOPERM/.test(failure.message);
-      if (options.mayBeAway !== true || isFinal) {
-        redis.disconnect();
-        throw failure;
+      const isFinal = error instanceof RedisTooOld || /WRONGPASS|NOAUTH|NOPERM/.test(String(error));
+      if (!mayBeAway || isFinal) {
+        connection.close();
+        throw error;
       }
     }
     return store;
@@ -176,9 +145,7 @@ export class RedisStore implements SteppedStore {
 
   /** Redis forgets by itself; whether it was emptied shows here. */
   async expire(): Promise<number> {
-    await this.learnLife().catch((error: unknown) => {
-      throw this.failure(error);
-    });
+    await this.learnLife();
     return 0;
   }
 
@@ -192,12 +159,11 @@ export class RedisStore implements SteppedStore {
     const match = pool === undefined ? `${prefix}{*` : `${prefix}{${tagOf(pool)}}:*`;
     // SCAN may show a key twice.
     const seen = new Set<string>();
-    for (const node of 'nodes' in this.redis ? this.redis.nodes('master') : [this.redis]) {
+    for (const node of this.connection.primaries) {
       let cursor = '0';
       do {
-        const [next, names] = await node.scan(cursor, 'MATCH', match, 'COUNT', pageSize).catch((error: unknown) => {
-          throw unavailable(error);
-        });
+        const page = () => node.scan(cursor, 'MATCH', match, 'COUNT', pageSize);
+        const [next, names] = await this.connection.query(page);
         cursor = next;
         const keys = names.filter((name) => !seen.has(name) && seen.add(name)).map(keyOf);
         const found = await Promise.all(keys.map((key) => this.read(key)));
@@ -209,14 +175,16 @@ export class RedisStore implements SteppedStore {
   }
 
   async close(): Promise<void> {
-    this.redis.disconnect();
+    this.connection.close();
   }
 
   private async learnLife(): Promise<void> {
-    const known = await this.redis.get(incarnationKey);
-    // Writes only where nobody has: a replica refuses writes, and could not be read from after each new connection.
-    if (known === null) await this.redis.set(incarnationKey, randomUUID(), 'NX');
-    this.life = known ?? (await this.redis.get(incarnationKey)) ?? this.life;
+    await this.connection.query(async (redis) => {
+      const known = await redis.get(incarnationKey);
+      // Writes only where nobody has: a replica refuses writes, and could not be read from after each new connection.
+      if (known === null) await redis.set(incarnationKey, randomUUID(), 'NX');
+      this.life = known ?? (await redis.get(incarnationKey)) ?? this.life;
+    });
   }
 
   /** The stream that a script appends to. */
@@ -224,27 +192,8 @@ export class RedisStore implements SteppedStore {
     return (this.options.history ?? 0) > 0 ? [movesName(pool)] : [];
   }
 
-  /**
-   * `names`: of all keys that the script may create. While a cluster moves a slot, a script is done on neither side unless all of them
-   * are there.
-   */
-  private async run(name: ScriptName, names: readonly string[], words: (string | number | Buffer)[]): Promise<Reply> {
-    const args = [...names, ...words];
-    try {
-      return (await this.redis.callBuffer('EVALSHA', [this.hashes.get(name)!, names.length, ...args])) as Reply;
-    } catch (error) {
-      if (!String(error).includes('NOSCRIPT')) throw this.failure(error);
-    }
-    try {
-      return (await this.redis.callBuffer('EVAL', [this.scripts[name], names.length, ...args])) as Reply;
-    } catch (error) {
-      throw this.failure(error);
-    }
-  }
-
-  private failure(error: unknown): StoreError {
-    const isUnsent = /isn't writeable|Connection is closed|max retries per request/.test(String(error));
-    return unavailable(isUnsent ? (this.reason ?? 'there is no connection') : error);
+  private run(name: keyof Scripts, names: readonly string[], words: (string | number | Buffer)[]): Promise<Reply> {
+    return this.connection.run(this.scripts[name], names, words);
   }
 
   private readCopy(reply: Reply): Copy {
@@ -292,11 +241,4 @@ function textAt(reply: Reply, at: number): string {
 
 function numberAt(reply: Reply, at: number): number {
   return Number(textAt(reply, at));
-}
-
-/** Errors of ioredis hold the command that failed, and that of a login has the password: what is told is the text alone. */
-function unavailable(error: unknown): StoreError {
-  const text = error instanceof Error ? error.message : String(error);
-  const cause = new Error(text);
-  return new StoreError('unavailable', `redis: ${text}`, { cause });
 }

@@ -18,7 +18,9 @@ import { nodeId } from '../nodes/node-id.ts';
 import { type ConfigDigest, type DrainCounts, mostNames, type PoolCounts } from '../nodes/node-report.ts';
 import { Nodes, type OwnReport } from '../nodes/nodes.ts';
 import { Orders, type ServerOrders } from '../nodes/orders.ts';
+import { wakeChannel } from '../nodes/store-names.ts';
 import { type Numbers, serverName } from '../shared/slots.ts';
+import type { RedisConnection } from '../store/redis-connection.ts';
 import type { SessionTable } from '../table/table.ts';
 import type { Clock, Timers } from '../time/clock.ts';
 import { within } from '../time/within.ts';
@@ -49,6 +51,7 @@ export interface FleetNodesDependencies {
 }
 
 interface Parts {
+  readonly connection: RedisConnection;
   readonly nodes: Nodes;
   readonly orders: Orders;
 }
@@ -79,12 +82,12 @@ export class FleetNodes {
   }
 
   /** Before the config is prepared: takes what operators have said on other nodes, unless the store does not answer. */
-  async open(): Promise<void> {
+  async open(connection: RedisConnection): Promise<void> {
     const { options, keys, events, clock, timers, log, servers } = this.deps;
     const { fleet, stateDir, clock: clockOptions } = options();
     if (fleet === null || keys === null) return;
-    const { store: address, timeout, lease, name } = fleet;
-    const store = await FleetStore.connect({ address, timeout, now: () => clock.now(), timers });
+    const { lease, name } = fleet;
+    const store = new FleetStore(connection);
     const ring = () => (this.deps.rollout.hasOwnKeys ? null : keys.ring);
     const orders = new Orders({
       store,
@@ -113,9 +116,9 @@ export class FleetNodes {
       timers,
       log,
     });
-    this.parts = { nodes, orders };
+    this.parts = { connection, nodes, orders };
     orders.read(ordersOf(servers.changes.byServer));
-    await store
+    await connection
       .ready()
       .then(() => orders.begin())
       .catch(() => undefined);
@@ -124,7 +127,10 @@ export class FleetNodes {
   /** Resolves when the others know this node, or the store does not answer. */
   async start(): Promise<void> {
     this.isStarted = true;
-    await this.parts?.nodes.start();
+    const { parts } = this;
+    if (parts === null) return;
+    await parts.connection.subscribe(wakeChannel, () => parts.nodes.wake());
+    await parts.nodes.start();
   }
 
   async stop(): Promise<void> {
@@ -271,16 +277,16 @@ export class FleetNodes {
   }
 
   /** Sends what is unsent, and waits for the others. A store that is away is a warning: it is sent when it is back. */
-  private async send({ nodes, orders }: Parts): Promise<void> {
+  private async send(parts: Parts): Promise<void> {
     const { log } = this.deps;
     try {
-      await orders.sync(nodes.revision);
+      await parts.orders.sync(parts.nodes.revision);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       log.warn(`fleet: what was said here holds on this node only until fleet.store answers (${reason})`);
       return;
     }
-    await this.waitForAll({ nodes, orders }, longestWaitMs);
+    await this.waitForAll(parts, longestWaitMs);
   }
 
   /** The names of the live nodes that have not carried out what this one has, after `limitMs` at the latest. */

@@ -5,7 +5,7 @@
 import type { FleetOptions, LimpetOptions } from '../config/options.ts';
 import type { Numbers } from '../shared/slots.ts';
 import type { InjectedFault } from '../store/injected-fault.ts';
-import { parseRedis } from '../store/redis-address.ts';
+import type { RedisConnection } from '../store/redis-connection.ts';
 import { type MovesListener, RedisMoves } from '../store/redis-moves.ts';
 import type { Store } from '../store/store.ts';
 import { MoveAgreements } from './move-agreements.ts';
@@ -31,39 +31,23 @@ export class FleetOwners {
   private readonly agreements: MoveAgreements;
   private cancelTimer: () => void = () => {};
 
-  private constructor(
-    moves: RedisMoves,
-    follower: MoveFollower,
-    agreements: MoveAgreements,
-    deps: FleetOwnersDependencies,
-  ) {
+  constructor(connection: RedisConnection, { history }: FleetOptions, deps: FleetOwnersDependencies) {
     this.deps = deps;
-    this.moves = moves;
-    this.agreements = agreements;
-    this.follower = follower;
+    this.follower = new MoveFollower(deps);
     this.renewal = new OwnerRenewal(deps);
-  }
-
-  /** Throws a StoreError when the package `ioredis` is missing. */
-  static async open({ store, timeout, history }: FleetOptions, deps: FleetOwnersDependencies): Promise<FleetOwners> {
-    const address = parseRedis(store);
-    // The config has been checked.
-    if (address === null) throw new Error('fleet.store is no address of a Redis');
-    const follower = new MoveFollower(deps);
-    const agreements: MoveAgreements = new MoveAgreements({
-      ...deps,
-      publish: (text) => moves.publish(text),
-      intend: (key, intent) => moves.intend(key, intent),
-    });
     const listener: MovesListener = {
       onMoves: (pool, told) => {
-        if (deps.injectedFault !== 'untold-moves') follower.onMoves(pool, told);
+        if (deps.injectedFault !== 'untold-moves') this.follower.onMoves(pool, told);
       },
-      onMissed: (pool, until) => follower.onMissed(pool, until),
-      onMessage: (text) => agreements.onMessage(text),
+      onMissed: (pool, until) => this.follower.onMissed(pool, until),
+      onMessage: (text) => this.agreements.onMessage(text),
     };
-    const moves = await RedisMoves.open(address, listener, { timeout, history, now: () => deps.clock.now() });
-    return new FleetOwners(moves, follower, agreements, deps);
+    this.moves = new RedisMoves(connection, listener, { history, now: () => deps.clock.now() });
+    this.agreements = new MoveAgreements({
+      ...deps,
+      publish: (text) => this.moves.publish(text),
+      intend: (key, intent) => this.moves.intend(key, intent),
+    });
   }
 
   /** `Store.claim`, after all nodes have agreed where the owner is up. */
@@ -80,7 +64,7 @@ export class FleetOwners {
 
   /** Resolves when what other balancers have told so far is known here, or the store does not answer. */
   async start(): Promise<void> {
-    await this.moves.readAll();
+    await this.moves.start();
     this.renewal.start();
     this.look();
   }
@@ -88,7 +72,6 @@ export class FleetOwners {
   stop(): void {
     this.cancelTimer();
     this.renewal.stop();
-    this.moves.close();
   }
 
   private look(): void {

@@ -15,7 +15,9 @@ import { noSessionEvents } from '../events/session-events.ts';
 import { type CounterName, counter } from '../metrics/counters.ts';
 import { shortageOf } from '../net/shortage.ts';
 import { type Address, formatAddress } from '../net/socket.ts';
+import { connectFleet } from '../nodes/fleet-store.ts';
 import { MissedMoves } from '../shared/missed-moves.ts';
+import type { RedisConnection } from '../store/redis-connection.ts';
 import type { CertificateStatus } from './certificate-service.ts';
 import { FleetOwners } from './fleet-owners.ts';
 import { StoreService } from './store-service.ts';
@@ -30,6 +32,8 @@ export class Supervisor {
   private readonly deps: SupervisorDependencies;
   private readonly parts: SupervisorParts;
   private store: StoreService | null = null;
+  /** To the store of the fleet; null: there is none. */
+  private connection: RedisConnection | null = null;
   private fleetOwners: FleetOwners | null = null;
   private stopping = false;
 
@@ -59,7 +63,7 @@ export class Supervisor {
     const { rollout, state, tableSaver, timekeeper, monitor, servers, descriptorRoom, workers, hangs } = this.parts;
     const { admin, limits, fleetNodes } = this.parts;
     servers.read();
-    await fleetNodes.open();
+    await this.connectFleet();
     this.parts.emptyWatch.start();
     await rollout.prepare();
     state.randomizeTurns(rollout.numbers, this.deps.random ?? Math.random);
@@ -87,8 +91,7 @@ export class Supervisor {
       hangs.stop();
       await workers.terminate();
       await fleetNodes.stop();
-      this.fleetOwners?.stop();
-      await this.store?.stop();
+      await this.closeStore();
       throw error;
     }
     tableSaver.start();
@@ -130,8 +133,7 @@ export class Supervisor {
     timekeeper.stop();
     await workers.terminate();
     await traceExport.stop();
-    this.fleetOwners?.stop();
-    await this.store?.stop();
+    await this.closeStore();
     return finished;
   }
 
@@ -190,6 +192,14 @@ export class Supervisor {
     descriptorRoom.stop();
   }
 
+  private async connectFleet(): Promise<void> {
+    const { rollout, clock, timers, fleetNodes } = this.parts;
+    const { fleet } = rollout.options;
+    if (fleet === null) return;
+    this.connection = await connectFleet(fleet, () => clock.now(), timers);
+    await fleetNodes.open(this.connection);
+  }
+
   private async openStore(): Promise<void> {
     const { rollout, clock, timers, state, events, fleetNodes } = this.parts;
     const { sessions, fleet, stateDir } = rollout.options;
@@ -201,15 +211,21 @@ export class Supervisor {
     const shared = { clock, timers, table, tableSecret, load, counters, injectedFault, log, node };
     this.store = await StoreService.open(sessions, fleet, { ...shared, stateDir, storeKey, acceptFailed, events });
     this.store.follow(rollout.options, rollout.numbers);
-    if (fleet !== null) {
+    if (fleet !== null && this.connection !== null) {
       const missed = new MissedMoves(state.buffers.missedMoves);
       const store = this.store.owners;
       const others = () => fleetNodes.others;
       const parts = { ...shared, missed, store, others, events: noSessionEvents };
-      this.fleetOwners = await FleetOwners.open(fleet, parts);
+      this.fleetOwners = new FleetOwners(this.connection, fleet, parts);
       this.store.claimBy(this.fleetOwners.claim);
     }
     if (injectedFault !== null) log.warn(`LIMPET_INJECTED_FAULT: ${injectedFault} is broken on purpose`);
+  }
+
+  private async closeStore(): Promise<void> {
+    this.fleetOwners?.stop();
+    this.connection?.close();
+    await this.store?.stop();
   }
 
   /** The worker's event loop hangs: its thread is ended, and another one takes its place. */
