@@ -254,7 +254,7 @@ test('a cluster moves the slot of a pool while its sessions change: what is ackn
   await using cluster = await RedisCluster.start();
   const options = { ...caseOptions, timeout: 300, history: 10_000 };
   const store = await RedisStore.open(redisAddress(cluster.url), options, () => Date.now(), systemTimers);
-  const slot = (await cluster.onEach((admin) => admin.cluster('KEYSLOT', 'limpet:{shop}:')))[0]!;
+  const slot = await cluster.slotOf('shop');
   const users = ['ad', 'be', 'cf'].map((two) => two.repeat(16));
   /** What was acknowledged last of each live session. */
   const live = new Map<string, { version: number; epoch: number; user: string }>();

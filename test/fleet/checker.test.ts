@@ -4,6 +4,8 @@ import { judgeFleet, type Trouble } from '../support/fleet-checker.ts';
 import type { Outcome } from '../support/fleet-clients.ts';
 import type { Visit } from '../support/fleet-visits.ts';
 
+const outcome = { session: 's', kind: 'cookie', node: 'n1', server: 'a', status: 200, failure: '', body: '' } as const;
+
 /** Requests of one session, `at server epoch node`, with an epoch and a node where they matter. `!` for a server: nobody saw it. */
 function judged(requests: readonly string[], troubles: readonly Partial<Trouble>[] = []) {
   const visits: Visit[] = [];
@@ -13,8 +15,8 @@ function judged(requests: readonly string[], troubles: readonly Partial<Trouble>
     const time = Number(at);
     const isSeen = server !== '!';
     if (isSeen) visits.push({ at: time, request, session: 's', server, epoch: Number(epoch ?? 0) });
-    const ended = { server: isSeen ? server : '', status: 200, failure: isSeen ? '' : 'reset', body: '' };
-    outcomes.push({ request, session: 's', kind: 'cookie', node, sent: time - 5, ended: time + 5, ...ended });
+    const answer = { server: isSeen ? server : '', failure: isSeen ? '' : 'reset', change: 0 };
+    outcomes.push({ ...outcome, request, node, sent: time - 5, ended: time + 5, ...answer });
   }
   const all = troubles.map((one) => ({ server: 'a', node: '*', from: 0, to: Number.POSITIVE_INFINITY, ...one }));
   return judgeFleet(visits, outcomes, { troubles: all, aftermathMs: 100, messageMs: 50 });
@@ -52,6 +54,21 @@ test('a request at the former owner within the time of a message, and after it',
   const draining = [{ from: 100 }];
   expect(judged(['0 a', '150 b', '160 a', '190 a'], draining)).toMatchObject({ late: [10, 40], wrong: [] });
   expect(judged(['0 a', '150 b', '201 a'], draining)).toMatchObject({ late: [], wrong: [expect.any(String)] });
+});
+
+test('a change that is not in a later one, or has the number of another one', () => {
+  const lost = (...changes: readonly (readonly [sent: number, ended: number, change: number])[]) => {
+    const outcomes = changes.map(([sent, ended, change], request) => ({ ...outcome, request, sent, ended, change }));
+    return judgeFleet([], outcomes, { troubles: [], aftermathMs: 0, messageMs: 0 }).lost;
+  };
+  // The second one failed, or was acknowledged and is in the third one.
+  expect(lost([0, 5, 1], [10, 15, 0], [20, 25, 3])).toEqual([]);
+  // At the same time: either one may be first.
+  expect(lost([0, 9, 2], [1, 8, 1])).toEqual([]);
+  expect(lost([0, 5, 2], [10, 15, 1])).toEqual([
+    's: change 2 (request 0 by n1, at a) is not in change 1 (request 1 by n1, at a)',
+  ]);
+  expect(lost([0, 9, 1], [1, 8, 1])).toHaveLength(1);
 });
 
 test('an epoch of two servers', () => {

@@ -1,5 +1,5 @@
 /** Sign-outs at one node, and the old cookie at all others at once: nobody may be served as signed in. */
-import { startFleet } from '../support/fleet.ts';
+import { type StoreKind, startFleet } from '../support/fleet.ts';
 import { FleetClient, type Outcome } from '../support/fleet-clients.ts';
 import type { Runtime } from '../support/runtimes.ts';
 
@@ -18,8 +18,13 @@ export interface LogoutReport {
 /** Clients at the same time. */
 const lanes = 8;
 
-export async function signOuts(runtime: Runtime, nodes: number, many: number): Promise<LogoutReport> {
-  await using fleet = await startFleet(runtime, { nodes, kinds: ['library'] });
+export async function signOuts(
+  runtime: Runtime,
+  nodes: number,
+  many: number,
+  store: StoreKind = 'redis',
+): Promise<LogoutReport> {
+  await using fleet = await startFleet(runtime, { nodes, kinds: ['library'], store });
   const served: string[] = [];
   const failures: string[] = [];
   const answers: Record<string, number> = {};

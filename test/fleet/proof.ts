@@ -4,7 +4,7 @@
  */
 import { Random } from '../chaos/random.ts';
 import { monotonicMs } from '../deploys/visits.ts';
-import { startFleet, type TestFleet } from '../support/fleet.ts';
+import { type StoreKind, startFleet, type TestFleet } from '../support/fleet.ts';
 import { type FleetJudgement, judgeFleet, type Trouble } from '../support/fleet-checker.ts';
 import { type Kind, kinds, type Outcome } from '../support/fleet-clients.ts';
 import { Spray } from '../support/fleet-spray.ts';
@@ -22,6 +22,8 @@ export interface ProofSetup {
   /** Requests under each change, and after it. */
   readonly requests: number;
   readonly seed: number;
+  /** Default one Redis. */
+  readonly store?: StoreKind;
   readonly env?: Readonly<Record<string, string>>;
   readonly say?: (line: string) => void;
   readonly stopped?: () => boolean;
@@ -111,8 +113,30 @@ const changes = {
     await node.start();
   },
 } satisfies Record<string, (scene: Scene) => Promise<void>>;
-export type ChangeName = keyof typeof changes;
-export const changeNames = Object.keys(changes) as ChangeName[];
+
+const clusterChanges = {
+  'slot moved': (scene: Scene) => moveSlot(scene),
+  /** Its sessions move while some of their keys are on one side, and some on the other. */
+  'slot moved and server killed': async (scene: Scene) => {
+    const { fleet, random, trouble } = scene;
+    const name = random.of([...fleet.listed]);
+    let over = () => {};
+    await moveSlot(scene, async () => {
+      over = trouble(name);
+      await fleet.server(name).kill();
+    });
+    await fleet.startServer(name);
+    over();
+  },
+} satisfies Record<string, (scene: Scene) => Promise<void>>;
+
+const allChanges = { ...changes, ...clusterChanges };
+export type ChangeName = keyof typeof allChanges;
+
+/** What may happen to a fleet with that store. */
+export function changeNames(store: StoreKind): ChangeName[] {
+  return Object.keys(store === 'cluster' ? allChanges : changes) as ChangeName[];
+}
 
 /** Said at one node, it holds at all. */
 async function tellAll({ fleet, spray, random, requests, trouble }: Scene, state: 'drain' | 'down'): Promise<void> {
@@ -124,8 +148,28 @@ async function tellAll({ fleet, spray, random, requests, trouble }: Scene, state
   over();
 }
 
+/**
+ * All keys of a pool, or what nodes know of each other, go to another primary one by one, and come back. No node is told, and none may need
+ * it. `act` is awaited after the first key.
+ */
+async function moveSlot({ fleet, spray, random, requests }: Scene, act = async () => {}): Promise<void> {
+  const { cluster } = fleet;
+  const slot = await cluster.slotOf(random.of(await cluster.tags()));
+  const home = await cluster.ownerOf(slot);
+  const other = (home + random.of([1, 2])) % 3;
+  let next: typeof act | null = act;
+  const afterEachKey = async () => {
+    await next?.();
+    next = null;
+    await spray.done(Math.ceil(requests / 50));
+  };
+  await cluster.moveSlot(slot, home, other, afterEachKey, 1);
+  await spray.done(requests);
+  await cluster.moveSlot(slot, other, home, afterEachKey, 1);
+}
+
 export async function prove(setup: ProofSetup): Promise<ProofReport> {
-  const { runtime, seed, say = () => {}, requests } = setup;
+  const { runtime, seed, say = () => {}, requests, store = 'redis' } = setup;
   const random = new Random(seed);
   const names = Array.from({ length: setup.servers }, (_, n) => `s${n + 1}`);
   await using fleet = await startFleet(runtime, {
@@ -134,6 +178,7 @@ export async function prove(setup: ProofSetup): Promise<ProofReport> {
     kinds: setup.kinds ?? kinds,
     pool: { health: { passive: { ejection, maxEjection: ejection } } },
     config: { table: { save: '1s' }, workers: 1 },
+    store,
     ...(setup.env && { env: setup.env }),
   });
   await using spray = new Spray(fleet, setup.clientsOfKind, random.fork());
@@ -150,9 +195,9 @@ export async function prove(setup: ProofSetup): Promise<ProofReport> {
   await spray.done(requests);
   const many = typeof setup.changes === 'number' ? setup.changes : setup.changes.length;
   for (let n = 0; n < many && setup.stopped?.() !== true; n++) {
-    const name = typeof setup.changes === 'number' ? scene.random.of(changeNames) : setup.changes[n]!;
+    const name = typeof setup.changes === 'number' ? scene.random.of(changeNames(store)) : setup.changes[n]!;
     say(name);
-    await changes[name](scene);
+    await allChanges[name](scene);
     counts[name] = (counts[name] ?? 0) + 1;
     await spray.done(requests);
   }
@@ -187,12 +232,12 @@ function tally(words: readonly string[]): Record<string, number> {
 }
 
 /** What does not hold; empty when all does. */
-export function flawsOf({ wrong, twoOwners, unsettled }: ProofReport): string[] {
-  return [...wrong, ...twoOwners, ...unsettled.map((one) => `after all was whole again: ${one}`)];
+export function flawsOf({ wrong, twoOwners, lost, unsettled }: ProofReport): string[] {
+  return [...wrong, ...twoOwners, ...lost, ...unsettled.map((one) => `after all was whole again: ${one}`)];
 }
 
 export function format(title: string, report: ProofReport): string {
-  const { visits, sessions, moves, late, wrong, twoOwners, unsettled, failures, perKind } = report;
+  const { visits, sessions, moves, late, wrong, twoOwners, lost, unsettled, failures, perKind } = report;
   const list = (counts: Readonly<Record<string, number>>) =>
     Object.entries(counts)
       .toSorted(([, a], [, b]) => b - a)
@@ -208,6 +253,7 @@ export function format(title: string, report: ProofReport): string {
     `   before the message   ${late.length}${slowest}`,
     `   at a wrong server    ${wrong.length}: ${list(tally(wrong.map((line) => line.replace(/-.*/s, ''))))}`,
     `   epochs of two        ${twoOwners.length}`,
+    `   changes lost         ${lost.length}`,
     `   not settled          ${unsettled.length}`,
     ...flawsOf(report)
       .slice(0, 10)

@@ -4,17 +4,20 @@
  */
 import { parseArgs } from 'node:util';
 import { injectedFaults } from '../../src/store/injected-fault.ts';
-import { type Runtime, runtimes } from '../support/runtimes.ts';
+import { storeKinds } from '../support/fleet.ts';
+import { runtimes } from '../support/runtimes.ts';
 import { signOuts } from './logouts.ts';
 import { changeNames, flawsOf, format, prove } from './proof.ts';
 
 const help = `npm run fleet:proof [-- options]
 
   --runtime NAME   of the balancers: bun or node (default: one after the other)
+  --store NAME     redis (default), or cluster: three primaries, and slots are moved between them
   --nodes N        default 3
   --servers N      default 6
   --clients N      of each kind of affinity (default 8)
-  --changes N      of the fleet, by chance (default 60): ${changeNames.join(', ')}
+  --changes N      of the fleet, by chance (default 60): ${changeNames('redis').join(', ')};
+                   with a cluster also: ${changeNames('cluster').slice(changeNames('redis').length).join(', ')}
   --requests N     under each change, and after it (default 500)
   --sign-outs N    default 10000
   --seed N         of all choices (default: by chance)
@@ -27,6 +30,7 @@ async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       runtime: text,
+      store: text,
       nodes: text,
       servers: text,
       clients: text,
@@ -43,7 +47,8 @@ async function main(): Promise<number> {
     console.log(help);
     return 0;
   }
-  const chosen = values.runtime === undefined ? runtimes : [runtimeOf(values.runtime)];
+  const chosen = values.runtime === undefined ? runtimes : [oneOf('runtime', runtimes, values.runtime)];
+  const store = oneOf('store', storeKinds, values.store ?? 'redis');
   const seed = count('seed', values.seed ?? String(Math.floor(Math.random() * 1e9)));
   const nodes = count('nodes', values.nodes ?? '3');
   const setup = {
@@ -53,24 +58,24 @@ async function main(): Promise<number> {
     changes: count('changes', values.changes ?? '60'),
     requests: count('requests', values.requests ?? '500'),
     seed,
+    store,
     ...(values.verbose && { say: (line: string) => console.log(line) }),
   };
-  const fault = values['injected-fault'];
-  if (fault !== undefined && injectedFaults.every((name) => name !== fault))
-    throw new Error(`--injected-fault: found "${fault}", expected ${injectedFaults.join(', ')}`);
+  const named = values['injected-fault'];
+  const fault = named === undefined ? undefined : oneOf('injected-fault', injectedFaults, named);
   const many = fault === undefined ? count('sign-outs', values['sign-outs'] ?? '10000') : 0;
   let isGood = true;
   for (const runtime of chosen) {
     if (setup.changes > 0) {
       const report = await prove({ ...setup, runtime, ...(fault && { env: { LIMPET_INJECTED_FAULT: fault } }) });
-      console.log(format(`${runtime}, seed ${seed}`, report));
+      console.log(format(`${runtime}, ${store}, seed ${seed}`, report));
       isGood &&= fault === undefined ? flawsOf(report).length === 0 : report.wrong.length > 0;
     }
     if (many === 0) continue;
-    const { signOuts: ended, asked, served, answers, failures } = await signOuts(runtime, nodes, many);
+    const { signOuts: ended, asked, served, answers, failures } = await signOuts(runtime, nodes, many, store);
     console.log(
       [
-        `== ${runtime}: ${ended} sign-outs, ${asked} requests with an old cookie`,
+        `== ${runtime}, ${store}: ${ended} sign-outs, ${asked} requests with an old cookie`,
         `   served as signed in  ${served.length}`,
         `   answers              ${JSON.stringify(answers)}`,
         `   could not sign in    ${failures.length}`,
@@ -82,10 +87,10 @@ async function main(): Promise<number> {
   return isGood ? 0 : 1;
 }
 
-function runtimeOf(found: string): Runtime {
-  const runtime = runtimes.find((one) => one === found);
-  if (runtime === undefined) throw new Error(`--runtime: found "${found}", expected ${runtimes.join(' or ')}`);
-  return runtime;
+function oneOf<T extends string>(option: string, names: readonly T[], found: string): T {
+  const name = names.find((one) => one === found);
+  if (name === undefined) throw new Error(`--${option}: found "${found}", expected ${names.join(' or ')}`);
+  return name;
 }
 
 function count(name: string, found: string): number {

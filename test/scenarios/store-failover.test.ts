@@ -84,7 +84,7 @@ describe.each(runtimes)('a cluster, on %s', { timeout: 90_000 }, (runtime) => {
       }
     });
     await until('all are there', () => acknowledged.size === shoppers.length);
-    const slot = (await cluster.onEach((admin) => admin.cluster('KEYSLOT', 'limpet:{shop}:')))[0]!;
+    const slot = await cluster.slotOf('shop');
     const home = await cluster.ownerOf(slot);
     for (const [from, to] of [
       [home, (home + 1) % 3],

@@ -1,5 +1,5 @@
 /**
- * Judges a run of a fleet by what its servers wrote down: while the owner of a session could be used by the node that was asked, no
+ * Judges a run of a fleet by what its servers wrote down, and lost changes by what clients were told: while the owner of a session could be used by the node that was asked, no
  * request of the session may have reached another server. The owner is the server that saw the session last, unless that was wrong.
  */
 import type { Outcome } from './fleet-clients.ts';
@@ -34,6 +34,8 @@ export interface FleetJudgement {
   readonly wrong: readonly string[];
   /** A line for each epoch that two servers were told to have (I2). */
   readonly twoOwners: readonly string[];
+  /** A line for each change that was acknowledged although a former one was not in it any more (I3). */
+  readonly lost: readonly string[];
 }
 
 export function judgeFleet(
@@ -59,6 +61,7 @@ export function judgeFleet(
     late: all.flatMap(({ late }) => late),
     wrong: all.flatMap(({ wrong }) => wrong),
     twoOwners: [...bySession.values()].flatMap(epochsOfTwo),
+    lost: [...outcomesOf.values()].flatMap(lostChanges),
   };
 }
 
@@ -121,5 +124,19 @@ function epochsOfTwo(visits: readonly Visit[]): string[] {
     return before === undefined || before === server
       ? []
       : [`${session}: epoch ${epoch} at ${before} and at ${server}`];
+  });
+}
+
+/** Changes count up: of two that were made at the same time each has a number of its own, and of two in a row the later one a higher one. */
+function lostChanges(outcomes: readonly Outcome[]): string[] {
+  const changes = outcomes.filter(({ change }) => change > 0);
+  return changes.flatMap((one) => {
+    const isLost = (other: Outcome) =>
+      other !== one &&
+      (other.change === one.change ? other.request < one.request : other.change > one.change && other.ended < one.sent);
+    const lost = changes.find(isLost);
+    const at = ({ request, change, server, node }: Outcome) =>
+      `${change} (request ${request} by ${node}, at ${server})`;
+    return lost === undefined ? [] : [`${one.session}: change ${at(lost)} is not in change ${at(one)}`];
   });
 }

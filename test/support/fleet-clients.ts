@@ -47,6 +47,8 @@ export interface Outcome {
   /** Why it failed; '' for an answer with status 200. */
   readonly failure: string;
   readonly body: string;
+  /** The number of the change of its session that was acknowledged by this answer; 0: it was none. */
+  readonly change: number;
 }
 
 /** A node as a client sees it. */
@@ -117,10 +119,16 @@ export class FleetClient {
       const server = String(headers['x-server'] ?? '');
       const failure = status === 200 ? '' : `${status} ${headers['limpet-reason'] ?? body.slice(0, 100)}`;
       if (session === this.session) this.keep(setCookies, status === 200 ? body : '');
-      return { ...done, ended: monotonicMs(), server, status, failure, body };
+      const change = kind === 'library' && path === 'count' && failure === '' ? countIn(body) : 0;
+      return { ...done, ended: monotonicMs(), server, status, failure, body, change };
     } catch (error) {
-      return { ...done, ended: monotonicMs(), server: '', status: 0, failure: String(error), body: '' };
+      return { ...done, ended: monotonicMs(), server: '', status: 0, failure: String(error), body: '', change: 0 };
     }
+  }
+
+  /** A change, where its session is one of the library. */
+  askForChange(node: Door): Promise<Outcome> {
+    return this.kind === 'library' ? this.ask(node, 'count', { method: 'POST' }) : this.ask(node);
   }
 
   /** Its session has a name: others that know it can ask for the same one. */
@@ -172,4 +180,8 @@ export class FleetClient {
 function certificateOf(session: string): ConnectionOptions {
   const { cert, key } = fleetAuthority.issue([], { subject: session, use: 'client', privateKey });
   return { cert, key, ca: fleetAuthority.cert };
+}
+
+function countIn(body: string): number {
+  return (JSON.parse(body) as { count: number }).count;
 }

@@ -40,7 +40,7 @@ export class Spray implements AsyncDisposable {
     await until(`${count} requests are answered`, () => this.answered >= last, 300_000);
   }
 
-  /** Ends the spray, then asks each node for each present session. */
+  /** Ends the spray, then asks each node for each present session, for a change where it has any. */
   async settle(): Promise<Outcome[]> {
     await this.stop();
     const last = await Promise.all(this.clients.map((client) => this.everywhere(client)));
@@ -64,7 +64,7 @@ export class Spray implements AsyncDisposable {
 
   private async everywhere(client: FleetClient): Promise<Outcome[]> {
     const outcomes: Outcome[] = [];
-    for (const node of this.fleet.nodes) outcomes.push(await client.ask(node));
+    for (const node of this.fleet.nodes) outcomes.push(await client.askForChange(node));
     this.outcomes.push(...outcomes);
     return outcomes;
   }
@@ -87,8 +87,7 @@ export class Spray implements AsyncDisposable {
   /** A session of the library changes, so that there is a copy of it. */
   private async ask(client: FleetClient, random: Random): Promise<void> {
     const node = random.of(this.fleet.nodes);
-    const isChange = client.kind === 'library' && random.next() < 0.5;
-    const outcome = await (isChange ? client.ask(node, 'count', { method: 'POST' }) : client.ask(node));
+    const outcome = await (random.next() < 0.5 ? client.askForChange(node) : client.ask(node));
     this.outcomes.push(outcome);
     if (outcome.status !== 0) this.answered++;
   }

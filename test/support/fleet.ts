@@ -1,9 +1,9 @@
 /**
- * A fleet as its users have it: a real Redis, several balancers, and servers that write down what they are asked, each a process of its
+ * A fleet as its users have it: a real Redis, or a cluster of three, several balancers, and servers that write down what they are asked, each a process of its
  * own that a test kills, cuts off, drains and adds. All pools have the same servers; each kind of affinity is a pool (fleet-clients.ts).
  *
  *      clients ── nodes ── servers
- *                   └─wire── Redis
+ *                   └─wire── Redis       (a cluster says itself where it is: there is no wire)
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,11 +15,15 @@ import { host } from './host.ts';
 import { type Limpet, startLimpet } from './limpet.ts';
 import { type ServerProcess, startServer, until } from './peers.ts';
 import { RedisServer } from './redis.ts';
+import { RedisCluster } from './redis-cluster.ts';
 import type { Runtime } from './runtimes.ts';
 import { CertificateFiles } from './secure-client.ts';
 import { ServerApi } from './server-api.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
+
+export const storeKinds = ['redis', 'cluster'] as const;
+export type StoreKind = (typeof storeKinds)[number];
 
 export interface FleetSetup {
   /** Default 2. */
@@ -37,8 +41,8 @@ export interface FleetSetup {
   /** Of the config. */
   readonly config?: Fields;
   readonly env?: Readonly<Record<string, string>>;
-  /** Options of redis-server. */
-  readonly redis?: readonly string[];
+  /** Default one Redis. */
+  readonly store?: StoreKind;
 }
 
 const app = new URL('./apps/fleet-server.ts', import.meta.url);
@@ -46,8 +50,8 @@ const app = new URL('./apps/fleet-server.ts', import.meta.url);
 const keys = ['f1'.repeat(32)];
 
 export async function startFleet(runtime: Runtime, setup: FleetSetup): Promise<TestFleet> {
-  const { nodes = 2, servers = ['a', 'b', 'c'] } = setup;
-  const fleet = new TestFleet(runtime, setup, await RedisServer.start(...(setup.redis ?? [])));
+  const { nodes = 2, servers = ['a', 'b', 'c'], store = 'redis' } = setup;
+  const fleet = new TestFleet(runtime, setup, await (store === 'redis' ? RedisServer : RedisCluster).start());
   try {
     await Promise.all(servers.map((name) => fleet.startServer(name)));
     for (let n = 0; n < nodes; n++) await fleet.addNode();
@@ -63,7 +67,7 @@ export class TestFleet implements AsyncDisposable {
   readonly servers = new Map<string, ServerProcess>();
   /** Those of the config of a node that starts. */
   readonly listed = new Set<string>();
-  readonly redis: RedisServer;
+  readonly store: RedisServer | RedisCluster;
   readonly runtime: Runtime;
   readonly setup: FleetSetup;
   /** Of all that outlives a process. */
@@ -74,10 +78,10 @@ export class TestFleet implements AsyncDisposable {
   private readonly files = new CertificateFiles();
   private started = 0;
 
-  constructor(runtime: Runtime, setup: FleetSetup, redis: RedisServer) {
+  constructor(runtime: Runtime, setup: FleetSetup, store: RedisServer | RedisCluster) {
     this.runtime = runtime;
     this.setup = setup;
-    this.redis = redis;
+    this.store = store;
     const { files } = this;
     this.tls = {
       certificates: [files.pair('node', fleetAuthority.issue(['127.0.0.1']))],
@@ -85,9 +89,21 @@ export class TestFleet implements AsyncDisposable {
     };
   }
 
+  get redis(): RedisServer {
+    if (this.store instanceof RedisCluster) throw new Error('the store is a cluster');
+    return this.store;
+  }
+
+  get cluster(): RedisCluster {
+    if (this.store instanceof RedisServer) throw new Error('the store is no cluster');
+    return this.store;
+  }
+
   /** Starts a further one, with all servers that there are: n1, n2, ... */
   async addNode(): Promise<FleetNode> {
-    const node = new FleetNode(this, `n${++this.started}`, await Wire.open('store', this.redis.port, host));
+    const { store } = this;
+    const link = store instanceof RedisServer ? await Wire.open('store', store.port, host) : null;
+    const node = new FleetNode(this, `n${++this.started}`, link);
     this.nodes.push(node);
     await node.start();
     return node;
@@ -154,7 +170,7 @@ export class TestFleet implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.nodes.map((node) => node[Symbol.asyncDispose]()));
     await Promise.all([...this.servers.values()].map((server) => server.kill()));
-    await this.redis.kill();
+    await this.store[Symbol.asyncDispose]();
     rmSync(this.folder, { recursive: true, force: true });
     this.files[Symbol.dispose]();
   }
@@ -170,16 +186,15 @@ function affinityOf(kind: Kind, fields: Fields = {}): unknown {
 
 export class FleetNode implements AsyncDisposable {
   readonly name: string;
-  /** Between it and the store. */
-  readonly wire: Wire;
+  private readonly link: Wire | null;
   private readonly fleet: TestFleet;
   private readonly folder: string;
   private limpet: Limpet | null = null;
 
-  constructor(fleet: TestFleet, name: string, wire: Wire) {
+  constructor(fleet: TestFleet, name: string, link: Wire | null) {
     this.fleet = fleet;
     this.name = name;
-    this.wire = wire;
+    this.link = link;
     this.folder = join(fleet.folder, name);
     mkdirSync(this.folder);
     writeFileSync(this.clock, '0');
@@ -200,8 +215,14 @@ export class FleetNode implements AsyncDisposable {
     return this.limpet;
   }
 
+  /** Between it and the store. */
+  get wire(): Wire {
+    if (this.link === null) throw new Error('there is no wire to a cluster');
+    return this.link;
+  }
+
   get store(): string {
-    return `redis://127.0.0.1:${this.wire.port}`;
+    return this.link === null ? this.fleet.store.url : `redis://127.0.0.1:${this.link.port}`;
   }
 
   /** With the state folder of its earlier lives. */
@@ -256,7 +277,7 @@ export class FleetNode implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
-    await this.wire.close();
+    await this.link?.close();
   }
 
   private get clock(): string {

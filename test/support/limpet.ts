@@ -53,7 +53,7 @@ export interface Limpet extends AsyncDisposable {
   stop(signal?: NodeJS.Signals): Promise<Exit>;
 }
 
-const startTimeout = 15_000;
+const startTimeout = 30_000;
 const stopTimeout = 10_000;
 const counterTimeout = 5_000;
 const reloadTimeout = 10_000;

@@ -38,6 +38,18 @@ export class RedisCluster implements AsyncDisposable {
     return results;
   }
 
+  /** The slot of all keys with that hash tag. */
+  async slotOf(tag: string): Promise<number> {
+    const [slot] = await this.onEach((admin) => admin.cluster('KEYSLOT', `{${tag}}`));
+    return slot!;
+  }
+
+  /** The hash tags of all keys. */
+  async tags(): Promise<string[]> {
+    const keys = await this.onEach((admin) => admin.keys('*'));
+    return [...new Set(keys.flat().flatMap((key) => /\{(.+?)\}/.exec(key)?.[1] ?? []))].sort();
+  }
+
   /** The number of the server that has the slot. */
   async ownerOf(slot: number): Promise<number> {
     const own = await this.onEach(async (admin) => {
@@ -47,8 +59,8 @@ export class RedisCluster implements AsyncDisposable {
     return this.servers.findIndex(({ port }) => port === own[0]);
   }
 
-  /** Moves a slot with all of its keys, as `redis-cli --cluster reshard` does: ten at a time, and `between` is awaited after each ten. */
-  async moveSlot(slot: number, from: number, to: number, between = async () => {}): Promise<void> {
+  /** Moves a slot with all of its keys, as `redis-cli --cluster reshard` does: so many at a time, and `between` is awaited after each time. */
+  async moveSlot(slot: number, from: number, to: number, between = async () => {}, atOnce = 10): Promise<void> {
     const ids = await this.onEach((admin) => admin.cluster('MYID'));
     const source = new Redis(this.servers[from]!.url);
     const target = new Redis(this.servers[to]!.url);
@@ -56,7 +68,7 @@ export class RedisCluster implements AsyncDisposable {
       await target.cluster('SETSLOT', slot, 'IMPORTING', ids[from]!);
       await source.cluster('SETSLOT', slot, 'MIGRATING', ids[to]!);
       for (;;) {
-        const keys = await source.cluster('GETKEYSINSLOT', slot, 10);
+        const keys = await source.cluster('GETKEYSINSLOT', slot, atOnce);
         if (keys.length === 0) break;
         await source.migrate(host, this.servers[to]!.port, '', 0, 5000, 'KEYS', ...keys);
         await between();

@@ -35,6 +35,7 @@ const onDemand = new Map<string, string>(
     'fleet-keys': ['fleet-clock', 'fleet-keys-retire', 'fleet-unnoticed'],
     'fleet-spray': [
       'fleet-address',
+      'fleet-cluster',
       'fleet-cookie',
       'fleet-expiry',
       'fleet-learn',
