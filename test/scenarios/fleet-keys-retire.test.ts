@@ -2,7 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import { type FleetNode, startFleet, type TestFleet } from '../support/fleet.ts';
 import { FleetClient, type Kind } from '../support/fleet-clients.ts';
-import { until } from '../support/peers.ts';
+import { fleetRedis, query, startNode } from '../support/fleet-nodes.ts';
+import { httpOrigin } from '../support/origin.ts';
+import { ask, configFor, echoOf, together, until } from '../support/peers.ts';
 import { needProgram } from '../support/programs.ts';
 import { runtimes } from '../support/runtimes.ts';
 import { onlyOver } from '../support/transport.ts';
@@ -68,5 +70,23 @@ describe.each(runtimes)('retired keys in a fleet on %s', (runtime) => {
     await one.reload(servers.toReversed());
     await everywhere(clients, fleet.nodes);
     expect(pathsOf(fleet, clients)).toEqual(before);
+  });
+
+  test('a client that is placed by its address comes to the same server', { timeout: 60_000 }, async (context) => {
+    const redis = await fleetRedis(context);
+    await using origins = await together(servers.map((name) => httpOrigin(name)));
+    const config = configFor(origins, { affinity: ['source-ip'] }, { trustedProxies: ['127.0.0.0/8'] });
+    await using nodes = await together(['one', 'two'].map((name) => startNode(runtime, redis, name, { config })));
+    const addresses = Array.from({ length: 24 }, (_, i) => `198.51.100.${i}`);
+    const placesAt = ({ url }: { readonly url: string }) =>
+      Promise.all(
+        addresses.map(async (address) => echoOf(await ask(url, { headers: { 'x-forwarded-for': address } })).server),
+      );
+    const before = await placesAt(nodes[0]!);
+    expect(new Set(before).size).toBeGreaterThan(1);
+    for (const step of ['rotate', 'retire']) {
+      await query(nodes[0]!, `/v1/keys/${step}`, 'POST');
+      for (const node of nodes) expect(await placesAt(node)).toEqual(before);
+    }
   });
 });

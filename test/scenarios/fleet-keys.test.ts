@@ -50,6 +50,28 @@ describe.each(runtimes)('keys of a fleet on %s', (runtime) => {
     expect(statSync(join(envs[1]!.LIMPET_STATE, 'fleet.key')).mode & 0o777).toBe(0o600);
   });
 
+  test('two nodes with other token keys know the same owners of names, and place by hash alike', async (context) => {
+    needProgram(context, 'redis');
+    const redis = await RedisServer.start();
+    context.onTestFinished(() => redis.kill());
+    await using origins = await together(names.map((name) => httpOrigin(name)));
+    const pool = { affinity: [{ header: 'X-Tenant' }, 'source-ip'] };
+    const shared = configFor(origins, pool, { trustedProxies: ['127.0.0.0/8'] });
+    const config = { ...shared, fleet: { store: redis.url, timeout: '1s' } };
+    await using one = await startLimpet(runtime, { config: { ...config, keys: ['6b'.repeat(32)] } });
+    await using two = await startLimpet(runtime, { config });
+    const ownersAt = (url: string) =>
+      Promise.all(
+        Array.from({ length: 48 }, async (_, i) => {
+          const headers = i % 2 === 0 ? { 'x-tenant': `tenant-${i}` } : { 'x-forwarded-for': `198.51.100.${i}` };
+          return echoOf(await ask(url, { headers })).server;
+        }),
+      );
+    const owners = await ownersAt(one.url);
+    expect(new Set(owners).size).toBeGreaterThan(1);
+    expect(await ownersAt(two.url)).toEqual(owners);
+  });
+
   test('a node restarts while the store is away, and a new one does not start', async (context) => {
     needProgram(context, 'redis');
     const redis = await RedisServer.start();

@@ -1,5 +1,5 @@
 /** Copies in lmdb outlive the balancer: an orderly restart, and kill -9. */
-import { mkdtempDisposable } from 'node:fs/promises';
+import { mkdtempDisposable, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -53,6 +53,24 @@ describe.each(runtimes)('copies in lmdb on %s', (runtime) => {
 
     await using third = await start();
     expect(await begun.twin(third.url).count('/read')).toMatchObject({ reason: 'new', count: 0 });
+  });
+
+  test('a session stays at its server after another token key, also when the table is lost', async () => {
+    await using servers = await startShops('a', 'b', 'c');
+    await using folder = await mkdtempDisposable(join(tmpdir(), 'limpet-lmdb-'));
+    const pools = { shop: { servers: poolOf(servers), affinity: [{ header: 'X-User' }] } };
+    const start = (key: string) => startIn(runtime, folder.path, servers, { pools, keys: [key.repeat(32)] });
+    const countAll = (url: string) =>
+      Promise.all(
+        Array.from({ length: 12 }, (_, n) => new Shopper(url).count('/', { headers: { 'x-user': `user-${n}` } })),
+      );
+    await using first = await start('a1');
+    const begun = await countAll(first.url);
+    await first.stop('SIGKILL');
+    await rm(join(folder.path, 'sessions.table'), { force: true });
+    await using second = await start('b2');
+    const again = begun.map(({ server, id }) => expect.objectContaining({ server, id, epoch: 1, count: 2 }));
+    expect(await countAll(second.url)).toEqual(again);
   });
 
   test('a session of a server that died while there was no balancer goes on', async () => {
