@@ -83,7 +83,7 @@ export class InterfaceReplication {
     const found = await access.call(access.store.read(ref.key));
     if (found === null) return { state: 'failed' };
     if (found.state === 'ending') return found;
-    if (found.state === 'ended') updates.noteEnded(ref);
+    if (found.state === 'ended') updates.noteEnded(ref, found.rotatedAgoMs);
     if (found.state === 'ended' || (found.state === 'live' && found.copy.version > 0)) return found;
     const { entry } = updates;
     const isLost = updates.find(ref) === 'live' && entry.copied && entry.server === server.slot;

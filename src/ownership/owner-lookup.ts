@@ -100,20 +100,18 @@ export class OwnerLookup {
     const { record } = this;
     const { entry, fleet, table } = record;
     if (session.storeState === 'ended') {
-      session.disown();
+      session.disown(session.endedRecently);
       return null;
     }
     const key = record.keyOf(session);
     const isToken = session.recognition.kind === 'token';
-    const look = session.counted ? table.find(key, now, entry) : table.enter(key, now, entry, isToken);
+    const wasLive = session.counted;
+    const look = wasLive ? table.find(key, now, entry) : table.enter(key, now, entry, isToken);
     session.counted = look === 'live';
     session.former = 0;
     if (look === 'ended') {
       if (entry.ending) session.onStore('record-ending');
-      else {
-        session.disown();
-        session.endedRecently = now - entry.seen < recentEndSeconds;
-      }
+      else session.disown(wasLive || now - entry.seen < recentEndSeconds);
       return null;
     }
     const named = isToken ? fleet.find(session.owner) : null;

@@ -10,7 +10,7 @@ import {
   startReplication,
 } from '../../test/support/replication.ts';
 import type { Server } from '../fleet/server.ts';
-import type { Session } from './session.ts';
+import { pastEndSeconds, recentEndSeconds, type Session } from './session.ts';
 
 describe('a new owner', () => {
   test('is announced by one worker and may be confirmed by any', async () => {
@@ -154,5 +154,35 @@ describe('a session that the table does not know', () => {
     const broken = startReplication({}, true);
     expect(await lookUp(broken.worker().replicator, session)).toBe(false);
     expect(broken.look(session)).toBe('none');
+  });
+
+  test('begins no new session when it has ended elsewhere while this request ran', () => {
+    const { worker, a, table } = startReplication();
+    const { owners } = worker();
+    const session = sessionOf({ recognised: true, owner: a.id });
+    owners.assign(session, a, seconds);
+    expect(owners.find(session, seconds)).toBe(a);
+    const { sid0: hi, sid1: lo } = session.recognition;
+    // As another balancer tells it: whoever comes from now on may begin anew.
+    table.bury({ hi, lo }, seconds, seconds - pastEndSeconds);
+    const next = sessionOf({ recognised: true, owner: a.id });
+    expect([owners.find(session, seconds), owners.find(next, seconds)]).toEqual([null, null]);
+    expect([session.endedRecently, next.endedRecently]).toEqual([true, false]);
+  });
+
+  test.each([
+    [0, 'rotated', true],
+    [recentEndSeconds * 1000 - 1, 'rotated', true],
+    [recentEndSeconds * 1000 + 1000, 'ended', false],
+  ] as const)('begins no new session when it got another id %i ms ago: %s', async (rotatedAgoMs, outcome, isRecent) => {
+    const { worker, a, store } = startReplication();
+    const { replicator, owners } = worker();
+    Object.assign(store, { read: async () => ({ state: 'ended', rotatedAgoMs }) });
+    const session = sessionOf({ recognised: true, owner: a.id });
+    expect(await new Promise((done) => replicator.queries.query(session, done))).toBe(outcome);
+    // Whoever comes next with the old id finds the end in the table.
+    const next = sessionOf({ recognised: true, owner: a.id });
+    expect(owners.find(next, seconds)).toBeNull();
+    expect(next.endedRecently).toBe(isRecent);
   });
 });

@@ -8,7 +8,7 @@ import type { Server } from '../fleet/server.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
 import { anyEpoch } from '../store/store.ts';
 import type { KeyRate } from './key-rate.ts';
-import type { SentCopy, SessionView } from './session.ts';
+import { recentEndSeconds, type SentCopy, type SessionView } from './session.ts';
 import { formatHalfId, formatId } from './session-id.ts';
 import { refOf, type SessionRef } from './session-ref.ts';
 import type { StoreAccess } from './store-access.ts';
@@ -16,11 +16,11 @@ import type { TableUpdates } from './table-updates.ts';
 
 /**
  * The result of a question. known: the table has the answer, look it up again. ended: the session ended before the question, so long ago
- * that the table may not have it. lost: the store no longer has the copy that it had. ending: the session is over, but the store has not
+ * that the table may not have it. rotated: it has had another id for a moment, which its client may not have yet. lost: the store no longer has the copy that it had. ending: the session is over, but the store has not
  * recorded it yet. postponed: the store was not asked, because too many new names are being recorded; a later request does it. held: the
  * session keeps its owner, for the time being.
  */
-export type QueryOutcome = 'known' | 'ended' | 'failed' | 'lost' | 'ending' | 'postponed' | 'held';
+export type QueryOutcome = 'known' | 'ended' | 'rotated' | 'failed' | 'lost' | 'ending' | 'postponed' | 'held';
 
 /** A larger state is not sent along with a request: some servers accept no header above 8 KiB. */
 const maxSentBytes = 3072;
@@ -89,7 +89,9 @@ export class OwnerQueries {
     if (found === null) return failed;
     if (found.state === 'ending') return { outcome: 'ending', copy: null };
     updates.applyFound(ref, found, epoch, owner);
-    return { outcome: found.state === 'ended' ? 'ended' : 'known', copy: null };
+    if (found.state !== 'ended') return { outcome: 'known', copy: null };
+    const { rotatedAgoMs = Number.POSITIVE_INFINITY } = found;
+    return { outcome: rotatedAgoMs < recentEndSeconds * 1000 ? 'rotated' : 'ended', copy: null };
   }
 
   /**

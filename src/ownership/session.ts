@@ -100,11 +100,15 @@ export class Session implements Binding {
     this.begin();
   }
 
-  /** The session in the request has ended: nothing counts as recognised any more. The key stays, for hashing policies. */
-  disown(): void {
+  /**
+   * The session in the request has ended: nothing counts as recognised any more. The key stays, for hashing policies. `endedRecently`: as
+   * the property.
+   */
+  disown(endedRecently = false): void {
     const { key, cookie } = this.recognition;
     this.clear();
     this.writable.key = key;
+    this.endedRecently = endedRecently;
     // The client has to drop the old cookie: with a Path of its own it would be sent before the new session's.
     if (cookie !== null) this.writable.formerCookie = cookie;
   }

@@ -58,7 +58,9 @@ const putFaults: Readonly<Record<Exclude<PutOutcome, 'kept'>, Fault>> = {
 };
 
 /** What the client gets when the store does not say where the request may go. */
-const queryFaults: Readonly<Record<Exclude<QueryOutcome, 'known' | 'ended' | 'postponed' | 'held'>, Fault>> = {
+const queryFaults: Readonly<
+  Record<Exclude<QueryOutcome, 'known' | 'ended' | 'rotated' | 'postponed' | 'held'>, Fault>
+> = {
   failed: balancerFaults.sessionStore,
   lost: balancerFaults.sessionLost,
   ending: balancerFaults.sessionEnding,
@@ -138,8 +140,10 @@ export class StoreGate {
     const { owner } = this;
     this.generation++;
     if (outcome === 'known') owner.session.onStore('answered');
-    else if (outcome === 'ended') owner.session.onStore('answered-ended');
-    else if (outcome === 'postponed' || outcome === 'held') this.goOnWithoutClaim();
+    else if (outcome === 'ended' || outcome === 'rotated') {
+      owner.session.endedRecently = outcome === 'rotated';
+      owner.session.onStore('answered-ended');
+    } else if (outcome === 'postponed' || outcome === 'held') this.goOnWithoutClaim();
     else if (outcome === 'failed' && !owners.keepsCopies) {
       // Only an owner that fails needs the store, and then `whenStoreLost` holds.
       this.noteWithoutStore(owners);

@@ -96,10 +96,13 @@ export class TableUpdates {
     else if (put !== null) table.uncopy(ref, now());
   }
 
-  /** The session has ended some time ago. Its client still has the cookie, and may begin a new session at once. */
-  noteEnded(ref: SessionRef): void {
+  /**
+   * The session has ended some time ago. Its client still has the cookie, and may begin a new session at once. Not if it has had another id
+   * since `rotatedAgoMs`, and that is a moment ago: then a response may be giving that id to the client now.
+   */
+  noteEnded(ref: SessionRef, rotatedAgoMs = Number.POSITIVE_INFINITY): void {
     const { table, now } = this.deps;
-    table.bury(ref, now(), now() - pastEndSeconds);
+    table.bury(ref, now(), now() - Math.min(Math.floor(rotatedAgoMs / 1000), pastEndSeconds));
   }
 
   /** The session has ended while one of its requests was running. */
@@ -118,7 +121,7 @@ export class TableUpdates {
   /** What the store has of a session that the table did not have. `epoch`, `owner` (a server id): what the token says. */
   applyFound(ref: SessionRef, found: Found, epoch: number, owner: number): void {
     const { table, fleet, now } = this.deps;
-    if (found.state === 'ended') this.noteEnded(ref);
+    if (found.state === 'ended') this.noteEnded(ref, found.rotatedAgoMs);
     else if (found.state === 'live' && found.copy.epoch >= epoch) {
       const { copy } = found;
       // For an epoch that is newer than the token the store names the owner; for the token's own epoch the token does.

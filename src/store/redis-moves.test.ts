@@ -57,10 +57,10 @@ describe.skipIf(findProgram('redis') === undefined && !onContinuousIntegration()
       await store.destroy(to, anyEpoch);
       await until('the last one is told', () => told.length >= 4);
       expect(told).toEqual([
-        { id: key.id, epoch: 2, owner: 9 },
-        { id: key.id, epoch: 3, owner: 11 },
-        { id: key.id, epoch: 3, owner: null },
-        { id: to.id, epoch: 3, owner: null },
+        { id: key.id, epoch: 2, owner: 9, isRotated: false },
+        { id: key.id, epoch: 3, owner: 11, isRotated: false },
+        { id: key.id, epoch: 3, owner: null, isRotated: true },
+        { id: to.id, epoch: 3, owner: null, isRotated: false },
       ]);
       expect(missed).toEqual([]);
       // Who comes later reads all of it.

@@ -2,7 +2,7 @@
  * What other balancers tell of sessions: the streams that the scripts of the store append to (redis-scripts.ts), one for each pool,
  * read from where this balancer was.
  *
- *      limpet-moves:{pool}   i: id of the session, e: its epoch, o: id of the server that owns it, or x: it has ended
+ *      limpet-moves:{pool}   i: id of the session, e: its epoch, o: id of the server that owns it, or x: it has ended (r: it has another id)
  *
  * A message on the channel `limpet-moves` says that a pool has something new; because a message can be lost, every stream is looked at once
  * a second as well. The stream is bounded: when the entry up to which it was read is not there any more, others may be gone unread,
@@ -20,6 +20,8 @@ export interface Move {
   readonly epoch: number;
   /** Id of the server that owns it now; null: it has ended. */
   readonly owner: number | null;
+  /** It has not ended, but goes on under another id. */
+  readonly isRotated: boolean;
 }
 
 export interface MovesListener {
@@ -146,10 +148,11 @@ export class RedisMoves {
 
 /** null: that is none of ours. */
 function moveOf(fields: readonly string[]): Move | null {
-  const [, id = '', , epoch = '', what, owner = ''] = fields;
+  const [, id = '', , epoch = '', what, how = ''] = fields;
   if (!/^[0-9a-f]{32}$/.test(id) || !/^\d{1,16}$/.test(epoch)) return null;
-  if (what === 'x') return { id, epoch: Number(epoch), owner: null };
-  return what === 'o' && /^\d{1,16}$/.test(owner) ? { id, epoch: Number(epoch), owner: Number(owner) } : null;
+  const move = { id, epoch: Number(epoch), isRotated: what === 'x' && how === 'r' };
+  if (what === 'x') return { ...move, owner: null };
+  return what === 'o' && /^\d{1,16}$/.test(how) ? { ...move, owner: Number(how) } : null;
 }
 
 /** The time at which an entry was appended, Unix milliseconds. */

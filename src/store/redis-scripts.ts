@@ -1,6 +1,7 @@
 /**
  * The operations of the Redis store as Lua, one script each: Redis runs a script as one step. A session is a hash that expires
- * by itself (o owner, e epoch, v version, b by, d data, u user); a tombstone is one with `x` alone. Numbers up to 2^53 pass exactly.
+ * by itself (o owner, e epoch, v version, b by, d data, u user); a tombstone has `x` (1 it is over, r it has another id) and `t`, since when.
+ * Numbers up to 2^53 pass exactly.
  *
  * The sessions of a user are a sorted set of their ids by the time at which they expire, `limpet-user:{pool}:user`: in the slot of
  * its pool, whose scripts alone touch it. Whoever puts a session first takes out what has expired, so it does not grow.
@@ -58,22 +59,24 @@ local function keep(key, was, o, e, v, b, d, ttl, u)
   if u ~= '' then redis.call('HSET', key, 'u', u) elseif was then redis.call('HDEL', key, 'u') end
   if was or u ~= '' then index(key, was, u, ttl) end
 end
-local function finish(key, was, ttl)
+local function finish(key, was, ttl, how)
   index(key, was, '', 0)
   redis.call('DEL', key)
-  redis.call('HSET', key, 'x', '1')
+  redis.call('HSET', key, 'x', how, 't', clock())
   redis.call('PEXPIRE', key, ttl)
 end
 `;
 
-/** `publish`: another server owns the session from now on, or ('') it has ended. Nobody is told where `history` is 0. */
+/**
+ * `publish`: the server `o` owns the session from now on; '': it has ended, `how` as in a tombstone. Nobody is told where `history` is 0.
+ */
 function publishing(history: number): string {
   if (history === 0) return 'local function publish() end';
   return `
-local function publish(key, e, o)
+local function publish(key, e, o, how)
   local tag, id = string.sub(key, 8, -34), string.sub(key, -32)
   local what = o == '' and 'x' or 'o'
-  redis.call('XADD', 'limpet-moves:' .. tag, 'MAXLEN', '~', ${history}, '*', 'i', id, 'e', e, what, o)
+  redis.call('XADD', 'limpet-moves:' .. tag, 'MAXLEN', '~', ${history}, '*', 'i', id, 'e', e, what, how or o)
   redis.call('PUBLISH', '${movesChannel}', tag)
 end
 `;
@@ -91,10 +94,10 @@ export function scriptsFor(history: number) {
   const publish = publishing(history);
   return {
     /** Who asks for the owner is about to send it a request: no move that was agreed to before may go on. */
-    read: `
-    local k = redis.call('HMGET', KEYS[1], 'x', 'o', 'e', 'v', 'b', 'd', 'u', 'm')
+    read: `${index}
+    local k = redis.call('HMGET', KEYS[1], 'x', 'o', 'e', 'v', 'b', 'd', 'u', 'm', 't')
     if k[8] then redis.call('HDEL', KEYS[1], 'm') end
-    if k[1] then return {'ended'} end
+    if k[1] then return {'ended', k[1], k[9] and string.format('%.0f', clock() - k[9]) or '0'} end
     if not k[3] then return {'none'} end
     return {'live', k[2], k[3], k[4], k[5], k[6], tostring(redis.call('PTTL', KEYS[1])), k[7] or ''}`,
     /** o e v b d ttl u */
@@ -138,8 +141,8 @@ export function scriptsFor(history: number) {
     destroy: `${refuse}${publish}
     local k = redis.call('HMGET', KEYS[1], 'e', 'o', 'u')
     if k[1] and tonumber(ARGV[1]) < tonumber(k[1]) then return {'fenced', k[1], k[2]} end
-    finish(KEYS[1], k[3], ARGV[2])
-    publish(KEYS[1], k[1] or '0', '')
+    finish(KEYS[1], k[3], ARGV[2], '1')
+    publish(KEYS[1], k[1] or '0', '', '1')
     return {'ended'}`,
     /** o e v b d ttl u tombstone */
     rotate: `${refuse}${publish}
@@ -147,8 +150,8 @@ export function scriptsFor(history: number) {
     local r, was = refuse(KEYS[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], true)
     if r then return r end
     keep(KEYS[2], false, ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7])
-    finish(KEYS[1], was, ARGV[8])
-    publish(KEYS[1], ARGV[2], '')
+    finish(KEYS[1], was, ARGV[8], 'r')
+    publish(KEYS[1], ARGV[2], '', 'r')
     return {'stored'}`,
     /** epoch ttl */
     touch: `${index}

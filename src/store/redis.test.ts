@@ -101,6 +101,7 @@ test('a password opens one server and a cluster; a wrong one is named, and not t
       // The index is in the slot of its pool.
       const [user, to] = ['ad'.repeat(16), newKey()];
       expect(await store.rotate(key, to.id, putOf({ version: 2, user }))).toEqual({ state: 'stored' });
+      expect(await store.read(key)).toEqual({ state: 'ended', rotatedAgoMs: expect.any(Number) });
       expect(await store.ofUser(to.pool, user)).toEqual([to.id]);
       const nodes = new Redis(server.port, host, { password });
       const names = await nodes.keys(`*{${to.pool}}:*`);
@@ -108,6 +109,7 @@ test('a password opens one server and a cluster; a wrong one is named, and not t
       expect(new Set(await Promise.all(names.map((name) => nodes.cluster('KEYSLOT', name)))).size).toBe(1);
       nodes.disconnect();
       expect(await store.destroy(to, 1)).toEqual({ state: 'ended' });
+      expect(await store.read(to)).toEqual({ state: 'ended' });
       expect(await store.ofUser(to.pool, user)).toEqual([]);
       await store.close();
     }

@@ -92,7 +92,8 @@ export class RedisStore implements SteppedStore {
     const reply = await this.run('read', [nameOf(key)], []);
     const state = textAt(reply, 0);
     if (state === 'live') return { state, copy: this.readCopy(reply) };
-    return { state: state === 'ended' ? 'ended' : 'none' };
+    if (state !== 'ended') return { state: 'none' };
+    return textAt(reply, 1) === 'r' ? { state, rotatedAgoMs: numberAt(reply, 2) } : { state };
   }
 
   async put(key: SessionKey, put: Put): Promise<PutResult> {

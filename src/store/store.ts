@@ -65,8 +65,14 @@ export type Found =
       readonly copy: Copy;
     }
   | {
-      /** none: nothing is known of it. ended: it is over. */
-      readonly state: 'none' | 'ended';
+      /** Nothing is known of it. */
+      readonly state: 'none';
+    }
+  | {
+      /** It is over. */
+      readonly state: 'ended';
+      /** It goes on under another id since so many milliseconds. Left out: it does not, or that is not known. */
+      readonly rotatedAgoMs?: number;
     };
 
 /** A change to be stored. */

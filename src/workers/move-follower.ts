@@ -58,10 +58,10 @@ export class MoveFollower implements Pick<MovesListener, 'onMoves' | 'onMissed'>
     this.deps.counters.add(counter.moves_told, moves.length);
   }
 
-  private apply({ updates, lifetime }: FollowedPool, pool: string, { id, epoch, owner }: Move): void {
+  private apply({ updates, lifetime }: FollowedPool, pool: string, { id, epoch, owner, isRotated }: Move): void {
     const ref = { ...refOfId(pool, id, lifetime ?? 0), given: true };
     if (lifetime === null && updates.find(ref) === 'none') return;
-    if (owner === null) updates.noteEnded(ref);
+    if (owner === null) updates.noteEnded(ref, isRotated ? 0 : undefined);
     else updates.applyOwner(ref, epoch, owner);
   }
 
