@@ -12,7 +12,7 @@ import { type GateReplicator, StoreGate } from './store-gate.ts';
 type QueryDone = (outcome: QueryOutcome, copy: SentCopy | null) => void;
 
 /** An exchange, and a store that answers when the test says so. */
-function stage({ degrade = false, isBound = true } = {}) {
+function stage({ degrade = false, isBound = true, keepsCopies = true } = {}) {
   const told: string[] = [];
   const kept: { readonly command: SessionCommand; readonly done: (outcome: PutOutcome) => void }[] = [];
   const asked: { readonly what: 'query' | 'announce'; readonly done: QueryDone }[] = [];
@@ -33,7 +33,7 @@ function stage({ degrade = false, isBound = true } = {}) {
   );
   const replicator: GateReplicator = {
     settings: { timeoutMs: 1000, degrade },
-    keepsCopies: true,
+    keepsCopies,
     responses: {
       keep: (_session, _server, command, done) => {
         kept.push({ command, done });
@@ -97,6 +97,19 @@ test('how the cookie is to be goes with its own answer, and one that cannot be u
 });
 
 describe('what the store says of the owner', () => {
+  test.each([
+    ['503', false, false, 'session-store'],
+    ['another server stands in', true, false, 'answered'],
+    ['the first owner is kept here', false, true, 'answered'],
+  ])('a claim without a copy that fails: %s', (_, degrade, firstPlacement, expected) => {
+    const { session, told, asked, query } = stage({ degrade, keepsCopies: false });
+    session.onStore('record-unannounced');
+    session.firstPlacement = firstPlacement;
+    query();
+    asked[0]!.done('failed', null);
+    expect(told).toEqual([expected]);
+  });
+
   test('the session says what is asked; an answer lets the exchange look again', () => {
     const { session, told, asked, query } = stage();
     session.onStore('record-missing');

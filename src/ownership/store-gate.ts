@@ -144,7 +144,7 @@ export class StoreGate {
       owner.session.endedRecently = outcome === 'rotated';
       owner.session.onStore('answered-ended');
     } else if (outcome === 'postponed' || outcome === 'held') this.goOnWithoutClaim();
-    else if (outcome === 'failed' && !owners.keepsCopies) {
+    else if (outcome === 'failed' && !owners.keepsCopies && !this.isRefusedClaim(owners)) {
       // Only an owner that fails needs the store, and then `whenStoreLost` holds.
       this.noteWithoutStore(owners);
       this.goOnWithoutClaim();
@@ -156,6 +156,12 @@ export class StoreGate {
       return;
     }
     owner.onStoreAnswer();
+  }
+
+  /** A new owner in place of one that has failed, and none may stand in: not even if the store has answered others meanwhile. */
+  private isRefusedClaim({ settings }: GateOwners): boolean {
+    const { storeState, firstPlacement } = this.owner.session;
+    return storeState === 'must-announce' && !firstPlacement && !settings.degrade;
   }
 
   /** The store does not take this claim now, or does not answer. */

@@ -178,6 +178,8 @@ export async function prove(setup: ProofSetup): Promise<ProofReport> {
     kinds: setup.kinds ?? kinds,
     pool: { health: { passive: { ejection, maxEjection: ejection } } },
     config: { table: { save: '1s' }, workers: 1 },
+    // A machine that is slow is not a store that is away; where claims have to wait, nobody stands in: the logs could not tell it from an owner.
+    fleet: { timeout: '10s', ...(store === 'cluster' && { whenStoreLost: 'reject' }) },
     store,
     ...(setup.env && { env: setup.env }),
   });
