@@ -8,11 +8,15 @@ import type { InjectedFault } from '../store/injected-fault.ts';
 import type { RedisConnection } from '../store/redis-connection.ts';
 import { type MovesListener, RedisMoves } from '../store/redis-moves.ts';
 import type { Store } from '../store/store.ts';
+import { type FollowedPoolsDependencies, followedPools } from './followed-pools.ts';
 import { MoveAgreements } from './move-agreements.ts';
 import { MoveFollower, type MoveFollowerDependencies } from './move-follower.ts';
 import { OwnerRenewal, type OwnerRenewalDependencies } from './owner-renewal.ts';
 
-export interface FleetOwnersDependencies extends MoveFollowerDependencies, OwnerRenewalDependencies {
+export interface FleetOwnersDependencies
+  extends FollowedPoolsDependencies,
+    MoveFollowerDependencies,
+    OwnerRenewalDependencies {
   /** Id of this node. */
   readonly node: string;
   /** Ids of the other nodes that are there. */
@@ -57,9 +61,10 @@ export class FleetOwners {
 
   /** Another config is in force. */
   follow(options: LimpetOptions, numbers: Numbers): void {
-    this.follower.follow(options, numbers);
-    this.renewal.follow(options, numbers);
-    this.moves.follow(options.pools.map(({ name }) => name));
+    const pools = followedPools(options, numbers, this.deps);
+    this.follower.follow(pools);
+    this.renewal.follow(pools);
+    this.moves.follow(pools.map(({ name }) => name));
   }
 
   /** Resolves when what other balancers have told so far is known here, or the store does not answer. */

@@ -2,25 +2,19 @@
  * Follows what other balancers do with sessions (store/redis-moves.ts) in the table of this one: their new owners, and their ends. When
  * something may have been missed, the sessions of the table are not believed any more until the store was asked about each.
  */
-import { descriptorOf } from '../affinity/registry.ts';
-import { createFleet, type IdKeys, idKeysOf } from '../balancer/fleets.ts';
-import type { LimpetOptions, PoolOptions } from '../config/options.ts';
 import type { SessionEvents } from '../events/session-events.ts';
-import type { Load } from '../fleet/load.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
 import { refOfId } from '../ownership/session-ref.ts';
 import { TableUpdates } from '../ownership/table-updates.ts';
 import type { MissedMoves } from '../shared/missed-moves.ts';
-import { kindName, type Numbers } from '../shared/slots.ts';
 import type { Move, MovesListener } from '../store/redis-moves.ts';
 import { doubtAll } from '../table/doubt.ts';
 import type { SessionTable } from '../table/table.ts';
 import { type Clock, unixSeconds } from '../time/clock.ts';
+import type { FollowedPool } from './followed-pools.ts';
 
 export interface MoveFollowerDependencies {
   readonly table: SessionTable;
-  readonly load: Load;
-  readonly tableSecret: Buffer;
   readonly counters: Counters;
   readonly missed: MissedMoves;
   readonly clock: Clock;
@@ -31,7 +25,7 @@ export interface MoveFollowerDependencies {
 /** Seconds by which the dates of tokens, and the clock of the store, may differ from ours. */
 const clockSlack = 120;
 
-interface FollowedPool {
+interface PoolUpdates {
   readonly updates: TableUpdates;
   /** Of the sessions of its cookie; null: it has none, and a name that is not in the table is looked up in the store anyway. */
   readonly lifetime: number | null;
@@ -39,16 +33,22 @@ interface FollowedPool {
 
 export class MoveFollower implements Pick<MovesListener, 'onMoves' | 'onMissed'> {
   private readonly deps: MoveFollowerDependencies;
-  private pools: ReadonlyMap<string, FollowedPool> = new Map();
+  private pools: ReadonlyMap<string, PoolUpdates> = new Map();
 
   constructor(deps: MoveFollowerDependencies) {
     this.deps = deps;
   }
 
   /** Another config is in force. */
-  follow(options: LimpetOptions, numbers: Numbers): void {
-    const idKeys = idKeysOf(options, this.deps.tableSecret);
-    this.pools = new Map(options.pools.map((pool) => [pool.name, this.poolOf(pool, idKeys, numbers)]));
+  follow(pools: readonly FollowedPool[]): void {
+    const { table, counters, clock, events } = this.deps;
+    const now = () => unixSeconds(clock);
+    this.pools = new Map(
+      pools.map(({ name, fleet, cookie }) => {
+        const updates = new TableUpdates({ table, fleet, counters, events, now });
+        return [name, { updates, lifetime: cookie }];
+      }),
+    );
   }
 
   onMoves(pool: string, moves: readonly Move[]): void {
@@ -58,7 +58,7 @@ export class MoveFollower implements Pick<MovesListener, 'onMoves' | 'onMissed'>
     this.deps.counters.add(counter.moves_told, moves.length);
   }
 
-  private apply({ updates, lifetime }: FollowedPool, pool: string, { id, epoch, owner, isRotated }: Move): void {
+  private apply({ updates, lifetime }: PoolUpdates, pool: string, { id, epoch, owner, isRotated }: Move): void {
     const ref = { ...refOfId(pool, id, lifetime ?? 0), given: true };
     if (lifetime === null && updates.find(ref) === 'none') return;
     if (owner === null) updates.noteEnded(ref, isRotated ? 0 : undefined);
@@ -74,20 +74,4 @@ export class MoveFollower implements Pick<MovesListener, 'onMoves' | 'onMissed'>
     missed.miss(Math.ceil(until / 1000) + clockSlack);
     void doubtAll(table, unixSeconds(clock));
   }
-
-  private poolOf(pool: PoolOptions, idKeys: IdKeys, numbers: Numbers): FollowedPool {
-    const { table, load, counters, clock, events } = this.deps;
-    const fleet = createFleet(pool, { load, numbers, idKeys });
-    const cookie = pool.affinity.find((affinity) => hasTokens(affinity));
-    return {
-      updates: new TableUpdates({ table, fleet, counters, events, now: () => unixSeconds(clock) }),
-      lifetime: cookie === undefined ? null : (numbers.lifetimes.get(kindName(pool.name, cookie)) ?? 0),
-    };
-  }
-}
-
-/** Its sessions name their owner themselves, and may be unknown to the table. */
-export function hasTokens(affinity: PoolOptions['affinity'][number]): boolean {
-  const { issuesTokens, withoutEpoch } = descriptorOf(affinity);
-  return issuesTokens === true || withoutEpoch === true;
 }

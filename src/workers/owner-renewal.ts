@@ -3,24 +3,16 @@
  * round are renewed, a quarter of their longest idle time apart. No request waits for it. A record that the store has lost is made again.
  */
 import { setImmediate } from 'node:timers/promises';
-import { createFleet, idKeysOf } from '../balancer/fleets.ts';
-import { claimTtlMs } from '../balancer/replication.ts';
-import type { LimpetOptions, PoolOptions } from '../config/options.ts';
-import type { Fleet } from '../fleet/fleet.ts';
-import type { Load } from '../fleet/load.ts';
 import { formatHalfId } from '../ownership/session-id.ts';
-import { kindName, type Numbers } from '../shared/slots.ts';
 import type { Store } from '../store/store.ts';
 import { readPage } from '../table/page-reader.ts';
 import type { Entry } from '../table/records.ts';
 import type { SessionTable } from '../table/table.ts';
 import { type Clock, type Timers, unixSeconds } from '../time/clock.ts';
-import { hasTokens } from './move-follower.ts';
+import type { FollowedPool } from './followed-pools.ts';
 
 export interface OwnerRenewalDependencies {
   readonly table: SessionTable;
-  readonly load: Load;
-  readonly tableSecret: Buffer;
   readonly store: Pick<Store, 'touch' | 'claim'>;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -32,18 +24,10 @@ const shortestPauseMs = 1000;
 /** Renewals that are under way at the same time. */
 const mostRunning = 64;
 
-interface RenewedPool {
-  readonly name: string;
-  readonly fleet: Fleet;
-  readonly ttl: number;
-  /** Lifetimes of sessions that clients name: the store has all of them. Of the others it has those that have moved. */
-  readonly named: ReadonlySet<number>;
-}
-
 export class OwnerRenewal {
   private readonly deps: OwnerRenewalDependencies;
   /** By the slot of each server. */
-  private pools: ReadonlyMap<number, RenewedPool> = new Map();
+  private pools: ReadonlyMap<number, FollowedPool> = new Map();
   private pauseMs = shortestPauseMs;
   /** Unix seconds: sessions that were seen before have been renewed. */
   private since = 0;
@@ -54,18 +38,9 @@ export class OwnerRenewal {
   }
 
   /** Another config is in force. */
-  follow(options: LimpetOptions, numbers: Numbers): void {
-    const { pools } = options;
-    const { load, tableSecret } = this.deps;
-    const idKeys = idKeysOf(options, tableSecret);
-    const bySlot = new Map<number, RenewedPool>();
-    for (const pool of pools) {
-      const fleet = createFleet(pool, { load, numbers, idKeys });
-      const renewed = { name: pool.name, fleet, ttl: claimTtlMs(pool), named: namedOf(pool, numbers) };
-      for (const { slot } of fleet.servers) bySlot.set(slot, renewed);
-    }
-    this.pools = bySlot;
-    this.pauseMs = Math.max(shortestPauseMs, Math.min(...pools.map(claimTtlMs)) / renewalShare);
+  follow(pools: readonly FollowedPool[]): void {
+    this.pools = new Map(pools.flatMap((pool) => pool.fleet.servers.map(({ slot }) => [slot, pool] as const)));
+    this.pauseMs = Math.max(shortestPauseMs, Math.min(...pools.map(({ ttl }) => ttl)) / renewalShare);
   }
 
   start(): void {
@@ -110,9 +85,4 @@ export class OwnerRenewal {
       // It does not answer. The owner is renewed with the next round, or recorded when the session has another one.
     }
   }
-}
-
-function namedOf(pool: PoolOptions, { lifetimes }: Numbers): ReadonlySet<number> {
-  const named = pool.affinity.filter((affinity) => !hasTokens(affinity));
-  return new Set(named.flatMap((affinity) => lifetimes.get(kindName(pool.name, affinity)) ?? []));
 }
