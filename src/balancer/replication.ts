@@ -4,7 +4,6 @@ import type { SessionEvents } from '../events/session-events.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { KeyRate } from '../ownership/key-rate.ts';
 import { RotationProofs } from '../ownership/rotation-proof.ts';
-import { SharedOwners } from '../ownership/shared-owners.ts';
 import type { PoolParts } from '../proxy/pool.ts';
 import type { Shared } from '../shared/memory.ts';
 import type { Store } from '../store/store.ts';
@@ -90,17 +89,23 @@ export function createSharedOwners(
     owners,
     missedMoves,
   }: Omit<ReplicationDependencies, 'keys' | 'copies'> & Pick<Shared, 'missedMoves'>,
-): SharedOwners | null {
+): PoolParts['sharedOwners'] {
   if (owners === null) return null;
   const { options, store, newKeys } = owners;
-  const settings = {
+  return {
     pool: pool.name,
     degrade: options.whenStoreLost === 'keep',
     timeoutMs: options.timeout,
     claimTtlMs: claimTtlMs(pool),
+    store,
+    table,
+    fleet,
+    counters,
+    events,
+    newKeys,
+    missed: missedMoves,
+    now: () => unixSeconds(clock),
   };
-  const now = () => unixSeconds(clock);
-  return new SharedOwners(settings, { store, table, fleet, counters, events, newKeys, missed: missedMoves, now });
 }
 
 /** Milliseconds for which the store of a fleet records the owner of a session. */

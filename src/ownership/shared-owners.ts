@@ -2,14 +2,12 @@
  * The owners of the sessions of one pool, in the store that several balancers share, where the servers do not speak the session protocol:
  * sessions have no copies, but every balancer has to find the same owner.
  */
-
 import type { SessionEvents } from '../events/session-events.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Counters } from '../metrics/counters.ts';
 import type { Store } from '../store/store.ts';
 import type { SessionTable } from '../table/table.ts';
 import type { KeyRate } from './key-rate.ts';
-import type { MissedMoves } from './owner-lookup.ts';
 import { OwnerQueries } from './owner-queries.ts';
 import { StoreAccess } from './store-access.ts';
 import { TableUpdates } from './table-updates.ts';
@@ -33,7 +31,6 @@ export interface SharedOwnersDependencies {
   readonly events: SessionEvents;
   /** As for `OwnerQueries`. */
   readonly newKeys: KeyRate;
-  readonly missed: MissedMoves;
   /** Unix seconds. */
   readonly now: () => number;
 }
@@ -42,11 +39,9 @@ export class SharedOwners {
   readonly settings: SharedOwnersSettings;
   readonly queries: OwnerQueries;
   readonly keepsCopies = false;
-  readonly missed: MissedMoves;
 
   constructor(settings: SharedOwnersSettings, deps: SharedOwnersDependencies) {
     this.settings = settings;
-    this.missed = deps.missed;
     const updates = new TableUpdates(deps);
     const access = new StoreAccess(deps.store);
     const { counters, newKeys, now } = deps;

@@ -9,13 +9,13 @@ import type { Server } from '../fleet/server.ts';
 import { counter } from '../metrics/counters.ts';
 import type { Connecting } from '../net/socket.ts';
 import { OwnerClaims } from '../ownership/owner-claims.ts';
-import { OwnerLookup } from '../ownership/owner-lookup.ts';
+import { type MissedMoves, OwnerLookup } from '../ownership/owner-lookup.ts';
 import type { OwnerQueries } from '../ownership/owner-queries.ts';
 import { Replicator, type ReplicatorDependencies, type ReplicatorSettings } from '../ownership/replicator.ts';
 import type { Session, SessionView } from '../ownership/session.ts';
 import { tagOf } from '../ownership/session-id.ts';
 import { SessionRecord } from '../ownership/session-record.ts';
-import type { SharedOwners } from '../ownership/shared-owners.ts';
+import { SharedOwners, type SharedOwnersDependencies, type SharedOwnersSettings } from '../ownership/shared-owners.ts';
 import type { GateOwners } from '../ownership/store-gate.ts';
 import type { SessionTable } from '../table/table.ts';
 import { type DrainSettings, LongLivedSet } from './long-lived.ts';
@@ -74,7 +74,7 @@ export interface PoolParts extends ServerChoice {
   /** Copies of sessions; null: the servers do not speak the session protocol. */
   readonly copies: (ReplicatorSettings & ReplicatorDependencies) | null;
   /** The owners of all sessions are in a store, for other balancers. null: there are none. */
-  readonly sharedOwners: SharedOwners | null;
+  readonly sharedOwners: (SharedOwnersSettings & SharedOwnersDependencies & { readonly missed: MissedMoves }) | null;
   /** Where hashing puts a key among all servers of the pool, up or down. */
   readonly hashOwner: (key: number) => Server | undefined;
   readonly health: {
@@ -151,7 +151,7 @@ export class Pool implements ConnectionOwner, PlacementPool {
     this.binder = parts.affinities.find(isBinder) ?? null;
     this.replicator = copies === null ? null : new Replicator(copies, copies);
     const keepsCopies = this.replicator?.keepsCopies === true;
-    const ownersInStore = keepsCopies ? this.replicator : sharedOwners;
+    const ownersInStore = keepsCopies ? this.replicator : sharedOwners && new SharedOwners(sharedOwners, sharedOwners);
     this.ownersInStore = ownersInStore;
     this.recorder = sharedOwners === null ? null : (ownersInStore?.queries ?? null);
     const record = new SessionRecord(table, fleet, { copies: keepsCopies, owners: sharedOwners !== null });
