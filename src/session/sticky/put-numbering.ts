@@ -9,17 +9,14 @@ import type { StickyContext } from './sticky-context.ts';
 export class PutNumbering {
   private readonly context: StickyContext;
   private readonly header: SessionHeader;
-  /** The version when the request came: later ones it may have made or seen. */
-  private readonly versionAtOpen: number;
   /** The last version that this request has put; 0: none. */
   private sentVersion = 0;
   /** The encoded data before the version that this request has put; '' it has numbered none. */
   encodedBefore = '';
 
-  constructor(context: StickyContext, header: SessionHeader, versionAtOpen: number) {
+  constructor(context: StickyContext, header: SessionHeader) {
     this.context = context;
     this.header = header;
-    this.versionAtOpen = versionAtOpen;
   }
 
   /** Numbers the data as the next version when it has changed. Returns whether it has to be put. */
@@ -53,9 +50,9 @@ export class PutNumbering {
     return { epoch, version, ttlMs, processId: this.context.processId, user: userOf(data) };
   }
 
-  /** The session has a version that this request may have made or seen, and that is not known to be stored. */
+  /** The session has a version that is not known to be stored: this request may have made or seen it. */
   hasSeenUnstored({ version, storedVersion }: LiveSession): boolean {
-    return version > Math.max(storedVersion, this.versionAtOpen, this.sentVersion);
+    return version > Math.max(storedVersion, this.sentVersion);
   }
 
   /** Milliseconds without a request: the store keeps no copy for longer than the balancer accepts the cookie. */

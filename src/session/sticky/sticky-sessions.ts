@@ -74,8 +74,8 @@ export class StickySessions implements SessionProvider {
     }
     const found = registry.find(header.id, now);
     if (found !== undefined && isCurrent(found, header)) {
-      // A version that the balancer knows is stored, unless its store is another one than that to which it was put.
-      if (found.storeIncarnation === header.storeIncarnation) {
+      // A version that the balancer knows is stored, unless its store is another one than that to which it was put. Each epoch has its own.
+      if (found.storeIncarnation === header.storeIncarnation && found.epoch === header.epoch) {
         found.storedVersion = Math.max(found.storedVersion, Math.min(found.version, header.version));
       }
       return this.exchangeOf(found, header, hasResponse);

@@ -36,7 +36,7 @@ export abstract class StickyWrites extends OpenSession {
     this.header = header;
     this.wasEnded = openedAs.wasEnded;
     this.foundEnd = openedAs.end;
-    this.numbering = new PutNumbering(context, header, live.version);
+    this.numbering = new PutNumbering(context, header);
   }
 
   override get ids(): readonly string[] {
