@@ -12,6 +12,8 @@ export interface FollowedPool {
   readonly fleet: Fleet;
   /** Milliseconds for which the store records an owner. */
   readonly ttl: number;
+  /** Its sessions have copies, which the store knows by whole ids: the table has half of them. */
+  readonly hasCopies: boolean;
   /** Lifetime of the sessions that name their owner themselves, and may be unknown to the table; null: it has none. */
   readonly cookie: number | null;
   /** Lifetimes of sessions that clients name: the store has all of them. Of the others it has those that have moved. */
@@ -37,6 +39,7 @@ export function followedPools(
       name,
       fleet: createFleet(pool, { load, numbers, idKeys }),
       ttl: claimTtlMs(pool),
+      hasCopies: pool.sessions && options.sessions?.replication !== 'none',
       cookie: cookie === undefined ? null : (lifetimeOf(cookie) ?? 0),
       named: new Set(affinity.filter((one) => !hasTokens(one)).flatMap((one) => lifetimeOf(one) ?? [])),
     };

@@ -79,7 +79,9 @@ export class OwnerRenewal {
     const owner = pool.fleet.at(server);
     const key = { pool: pool.name, id: formatHalfId(hi, lo) };
     try {
-      if (!(await store.touch(key, epoch, pool.ttl)) && owner !== undefined)
+      const isKnown = await store.touch(key, epoch, pool.ttl);
+      // Of a whole id a second record would come about, which tells other balancers of an owner that the first one may not have.
+      if (!isKnown && owner !== undefined && !pool.hasCopies)
         await store.claim(key, epoch - 1, owner.storeId, pool.ttl);
     } catch {
       // It does not answer. The owner is renewed with the next round, or recorded when the session has another one.
