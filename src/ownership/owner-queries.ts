@@ -6,7 +6,7 @@
 import type { LearnedId } from '../affinity/affinity.ts';
 import type { Server } from '../fleet/server.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
-import { anyEpoch } from '../store/store.ts';
+import { anyEpoch, type ClaimDetails } from '../store/store.ts';
 import type { KeyRate } from './key-rate.ts';
 import { recentEndSeconds, type SentCopy, type SessionView } from './session.ts';
 import { formatHalfId, formatId } from './session-id.ts';
@@ -99,15 +99,16 @@ export class OwnerQueries {
    * small enough to be sent along with the request.
    */
   announce(session: SessionView, server: Server, done: (outcome: QueryOutcome, copy: SentCopy | null) => void): void {
-    const { epoch, version, isMoving } = session;
+    const { epoch, former, version, isMoving } = session;
     if (session.firstPlacement && !this.mayRecordKey()) {
       this.deps.counters.add(counter.owners_postponed);
       queueMicrotask(() => done('postponed', null));
       return;
     }
     const ref = this.refOf(session);
-    const intent = isMoving && this.deps.newKeys !== null ? 'move' : '';
-    const claim = () => this.claim(ref, server, epoch, version, intent);
+    const { newKeys, updates } = this.deps;
+    const details = newKeys === null ? {} : { intent: isMoving ? 'move' : '', home: updates.storeIdAt(former) };
+    const claim = () => this.claim(ref, server, epoch, version, details);
     const name = `claim ${ref.key.id} ${epoch} ${server.storeId} ${version}`;
     void this.share(name, claim).then(({ outcome, copy }) => done(outcome, copy));
   }
@@ -117,11 +118,11 @@ export class OwnerQueries {
     server: Server,
     epoch: number,
     version: number,
-    intent = '',
+    details: ClaimDetails = {},
   ): Promise<Announced> {
     const { access, counters, newKeys, updates } = this.deps;
     const { claimTtlMs } = this.settings;
-    const result = await access.call(access.store.claim(ref.key, epoch - 1, server.storeId, claimTtlMs, intent));
+    const result = await access.call(access.store.claim(ref.key, epoch - 1, server.storeId, claimTtlMs, details));
     if (result === null) {
       counters.add(counter.claims_failed);
       if (newKeys !== null) updates.noteUnanswered(ref, server, epoch);

@@ -42,7 +42,7 @@ export interface ReplicatorSettings {
 export interface ReplicatorDependencies {
   readonly store: Store;
   readonly table: SessionTable;
-  readonly fleet: Pick<Fleet, 'find' | 'slot'>;
+  readonly fleet: Pick<Fleet, 'at' | 'find' | 'slot'>;
   readonly counters: Counters;
   readonly events: SessionEvents;
   readonly proofs: RotationProofs;

@@ -26,7 +26,7 @@ export interface SharedOwnersSettings {
 export interface SharedOwnersDependencies {
   readonly store: Store;
   readonly table: SessionTable;
-  readonly fleet: Pick<Fleet, 'find' | 'slot'>;
+  readonly fleet: Pick<Fleet, 'at' | 'find' | 'slot'>;
   readonly counters: Counters;
   readonly events: SessionEvents;
   /** As for `OwnerQueries`. */

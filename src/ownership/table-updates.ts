@@ -15,7 +15,7 @@ import { type SessionRef, tagOfRef } from './session-ref.ts';
 
 export interface TableUpdatesDependencies {
   readonly table: SessionTable;
-  readonly fleet: Pick<Fleet, 'find' | 'slot'>;
+  readonly fleet: Pick<Fleet, 'at' | 'find' | 'slot'>;
   readonly counters: Counters;
   readonly events: SessionEvents;
   /** Unix seconds. */
@@ -83,6 +83,11 @@ export class TableUpdates {
     }
   }
 
+  /** By what the store knows the server of that slot; 0: there is none. */
+  storeIdAt(slot: number): number {
+    return this.deps.fleet.at(slot)?.storeId ?? 0;
+  }
+
   /** The tag of a session of which something is reported. */
   tagOf(ref: SessionRef): number {
     return tagOfRef(ref, ref.given || (this.find(ref) === 'live' && this.entry.given));
@@ -139,7 +144,7 @@ export class TableUpdates {
 
   /** The store's answer to the announcement that `server` owns the session from that epoch on. */
   applyClaim(ref: SessionRef, server: Server, epoch: number, result: ClaimResult): void {
-    const { table, counters, now } = this.deps;
+    const { fleet, table, counters, now } = this.deps;
     if (result.state === 'ended') table.bury(ref, now());
     else if (result.state === 'held') {
       counters.add(counter.claims_held);
@@ -147,9 +152,12 @@ export class TableUpdates {
     } else if (result.state === 'claimed') {
       counters.add(counter.claims);
       table.confirm(ref, epoch, server.slot, result.copy.version, now());
+      const home = result.home === undefined ? undefined : fleet.find(result.home);
+      // Not where it was a moment ago, if other balancers have been claiming it, too.
+      if (home !== undefined) table.setFormer(ref, epoch, server.slot, home.slot, now(), this.entry);
     } else if (result.epoch === epoch && server.hasId(result.owner)) {
       // Another worker, or another balancer, has announced the same owner.
-      if (result.byOther === true) table.settle(ref, epoch, server.slot, now(), this.entry);
+      if (result.byOther === true) table.setFormer(ref, epoch, server.slot, server.slot, now(), this.entry);
       table.confirm(ref, epoch, server.slot, -1, now());
     } else {
       counters.add(counter.claims_lost);

@@ -12,6 +12,7 @@ import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } f
 import { checkKey, checkPut, checkRotate, checkUser } from './check.ts';
 import { rotateLatest, type SteppedStore } from './rules.ts';
 import {
+  type ClaimDetails,
   type ClaimResult,
   type Copy,
   type EndResult,
@@ -74,8 +75,14 @@ export class EncryptedStore implements SteppedStore {
     return this.store.put(this.hidden(key), this.seal(key, put));
   }
 
-  async claim(key: SessionKey, epoch: number, owner: number, ttl: number, intent = ''): Promise<ClaimResult> {
-    const result = await this.store.claim(this.hidden(key), epoch, owner, ttl, intent);
+  async claim(
+    key: SessionKey,
+    epoch: number,
+    owner: number,
+    ttl: number,
+    details: ClaimDetails = {},
+  ): Promise<ClaimResult> {
+    const result = await this.store.claim(this.hidden(key), epoch, owner, ttl, details);
     return result.state === 'claimed' ? { state: 'claimed', copy: this.open(key, result.copy) } : result;
   }
 

@@ -118,6 +118,28 @@ describe.skipIf(findProgram('redis') === undefined && !onContinuousIntegration()
     }
   });
 
+  test('a claim says where the session was before nodes began to claim it one after the other', async () => {
+    const [one, two] = [await openStore('aaaaaaaa'), await openStore('bbbbbbbb')];
+    const [key, bare] = [newKey(), newKey()];
+    try {
+      await one.put(key, putOf({ owner: 5 }));
+      expect(await one.claim(key, 1, 6, 60_000, { home: 5 })).toMatchObject({ state: 'claimed', home: 5 });
+      expect(await two.claim(key, 2, 7, 60_000, { home: 6 })).toMatchObject({ state: 'claimed', home: 5 });
+      // It is back.
+      expect(await two.claim(key, 3, 5, 60_000)).toMatchObject({ state: 'claimed', home: 5 });
+      expect(await one.claim(key, 4, 6, 60_000, { home: 5 })).toMatchObject({ state: 'claimed', home: 5 });
+      // A server that changes the session is at home.
+      await one.put(key, putOf({ owner: 6, epoch: 5, version: 2 }));
+      expect(await two.claim(key, 5, 7, 60_000, { home: 6 })).toMatchObject({ state: 'claimed', home: 6 });
+      // The store knows what the first one says.
+      expect(await one.claim(bare, 1, 6, 60_000, { home: 5 })).toMatchObject({ state: 'claimed', home: 5 });
+      expect(await two.claim(bare, 2, 7, 60_000, { home: 6 })).toEqual({ state: 'held' });
+      expect(await two.claim(bare, 2, 7, 60_000, { home: 6 })).toMatchObject({ state: 'claimed', home: 5 });
+    } finally {
+      await Promise.all([one.close(), two.close()]);
+    }
+  });
+
   test('a move that was agreed to is refused when somebody has asked for the session since', async () => {
     const store = await openStore();
     const key = newKey();
@@ -127,10 +149,10 @@ describe.skipIf(findProgram('redis') === undefined && !onContinuousIntegration()
       await store.put(key, putOf());
       expect(await moves.intend(key, 'i1')).toBe(true);
       await store.read(key);
-      expect(await store.claim(key, 1, 9, 60_000, 'i1')).toEqual({ state: 'held' });
+      expect(await store.claim(key, 1, 9, 60_000, { intent: 'i1' })).toEqual({ state: 'held' });
       await moves.intend(key, 'i2');
-      expect(await store.claim(key, 1, 9, 60_000, 'i1')).toEqual({ state: 'held' });
-      expect(await store.claim(key, 1, 9, 60_000, 'i2')).toMatchObject({ state: 'claimed' });
+      expect(await store.claim(key, 1, 9, 60_000, { intent: 'i1' })).toEqual({ state: 'held' });
+      expect(await store.claim(key, 1, 9, 60_000, { intent: 'i2' })).toMatchObject({ state: 'claimed' });
     } finally {
       connection.close();
       await store.close();

@@ -16,6 +16,12 @@
 /** A claim away from an owner that another balancer has chosen so long ago (ms) is refused once. */
 const heldMs = 3000;
 
+/**
+ * A server that has owned a session for so long (ms), or has changed it, is its home. Another one may be one of several that balancers try, one
+ * after the other, while no server takes requests.
+ */
+const homeMs = 10_000;
+
 /** The channel on which a script says of which pool there is something new to read. */
 export const movesChannel = 'limpet-moves';
 
@@ -68,11 +74,15 @@ end
 `;
 
 /**
- * `publish`: the server `o` owns the session from now on; '': it has ended, `how` as in a tombstone. Nobody is told where `history` is 0.
+ * `publish`: the server `o` owns the session from now on; '': it has ended, `how` as in a tombstone. `settle`: its owner has taken a request, and is
+ * its home. Where `history` is 0 there is nobody to tell.
  */
 function publishing(history: number): string {
-  if (history === 0) return 'local function publish() end';
+  if (history === 0) return 'local function publish() end local function settle() end';
   return `
+local function settle(key)
+  redis.call('HDEL', key, 'f')
+end
 local function publish(key, e, o, how)
   local tag, id = string.sub(key, 8, -34), string.sub(key, -32)
   local what = o == '' and 'x' or 'o'
@@ -106,21 +116,25 @@ export function scriptsFor(history: number) {
     if r then return r end
     if before and tonumber(ARGV[2]) > before then publish(KEYS[1], ARGV[2], ARGV[1]) end
     keep(KEYS[1], was, ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7])
+    settle(KEYS[1])
     return {'stored'}`,
-    /** epoch owner ttl next node intent. Of a fleet: n the node that claimed last, t when, h the node that was held back, m an intent. */
+    /**
+     * epoch owner ttl next node intent home. Of a fleet: n the node that claimed last, t when, f the home of the session if that is another
+     * server than its owner, h the node that was held back, m an intent.
+     */
     claim: `${refuse}${publish}
-    local k = redis.call('HMGET', KEYS[1], 'x', 'e', 'o', 'v', 'b', 'd', 'u', 'n', 't', 'h', 'm')
-    local node, intent = ARGV[5], ARGV[6]
+    local k = redis.call('HMGET', KEYS[1], 'x', 'e', 'o', 'v', 'b', 'd', 'u', 'n', 't', 'h', 'm', 'f')
+    local node, intent, home = ARGV[5], ARGV[6], ARGV[7]
     local other = k[8] and k[8] ~= node
     if k[1] then return {'ended'} end
     if not k[2] then
       keep(KEYS[1], false, ARGV[2], ARGV[4], '0', '', '', ARGV[3], '')
       if node ~= '' then redis.call('HSET', KEYS[1], 'n', node) end
       if tonumber(ARGV[4]) > 1 then
-        redis.call('HSET', KEYS[1], 't', clock())
+        redis.call('HSET', KEYS[1], 't', clock(), 'f', home)
         publish(KEYS[1], ARGV[4], ARGV[2])
       end
-      return {'claimed', ARGV[2], ARGV[4], '0', '', '', ARGV[3], ''}
+      return {'claimed', ARGV[2], ARGV[4], '0', '', '', ARGV[3], '', home}
     end
     if tonumber(k[2]) > tonumber(ARGV[1]) then return {'lost', k[2], k[3], other and 'other' or ''} end
     if intent ~= '' then
@@ -130,13 +144,16 @@ export function scriptsFor(history: number) {
       redis.call('HSET', KEYS[1], 'h', node)
       return {'held'}
     end
+    home = k[3]
+    if k[12] and k[12] ~= '0' and k[9] and clock() - k[9] < ${homeMs} then home = k[12] end
     redis.call('HSET', KEYS[1], 'o', ARGV[2], 'e', ARGV[4])
     if node ~= '' then
-      redis.call('HSET', KEYS[1], 'n', node, 't', clock())
+      redis.call('HSET', KEYS[1], 'n', node, 't', clock(), 'f', home == ARGV[2] and '0' or home)
       redis.call('HDEL', KEYS[1], 'h')
     end
     publish(KEYS[1], ARGV[4], ARGV[2])
-    return {'claimed', ARGV[2], ARGV[4], k[4], k[5], k[6], tostring(redis.call('PTTL', KEYS[1])), k[7] or ''}`,
+    local left = tostring(redis.call('PTTL', KEYS[1]))
+    return {'claimed', ARGV[2], ARGV[4], k[4], k[5], k[6], left, k[7] or '', home}`,
     /** epoch tombstone */
     destroy: `${refuse}${publish}
     local k = redis.call('HMGET', KEYS[1], 'e', 'o', 'u')

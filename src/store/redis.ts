@@ -12,6 +12,7 @@ import { type Scripts, scriptsFor } from './redis-scripts.ts';
 import { checkRedisVersion, RedisTooOld } from './redis-version.ts';
 import { rotateLatest, type SteppedStore } from './rules.ts';
 import {
+  type ClaimDetails,
   type ClaimResult,
   type Copy,
   type EndResult,
@@ -101,14 +102,23 @@ export class RedisStore implements SteppedStore {
     return putResult(await this.run('put', [nameOf(key), ...indexOf(key, put)], wordsOf(put)));
   }
 
-  async claim(key: SessionKey, epoch: number, owner: number, ttl: number, intent = ''): Promise<ClaimResult> {
+  async claim(
+    key: SessionKey,
+    epoch: number,
+    owner: number,
+    ttl: number,
+    { intent = '', home = 0 }: ClaimDetails = {},
+  ): Promise<ClaimResult> {
     checkTime(ttl);
     // The first owner is told to nobody.
     const names = epoch > 0 ? [nameOf(key), ...this.movesOf(key)] : [nameOf(key)];
-    const words = [epoch, owner, Math.ceil(ttl), epoch + 1, this.options.node ?? '', intent];
+    const words = [epoch, owner, Math.ceil(ttl), epoch + 1, this.options.node ?? '', intent, home];
     const reply = await this.run('claim', names, words);
     const state = textAt(reply, 0);
-    if (state === 'claimed') return { state, copy: this.readCopy(reply) };
+    if (state === 'claimed') {
+      const found = { state, copy: this.readCopy(reply) } as const;
+      return numberAt(reply, 8) === 0 ? found : { ...found, home: numberAt(reply, 8) };
+    }
     if (state === 'ended') return { state };
     if (state === 'held') return { state };
     const lost = { state: 'lost', epoch: numberAt(reply, 1), owner: numberAt(reply, 2) } as const;

@@ -4,6 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import {
+  type ClaimDetails,
   type ClaimResult,
   type Copy,
   type EndResult,
@@ -143,8 +144,8 @@ export class RemoteStore implements Store {
     return this.call('put', key, { ...put, data: compact(put.data) });
   }
 
-  claim(key: SessionKey, epoch: number, owner: number, ttl: number, intent = ''): Promise<ClaimResult> {
-    return this.call('claim', key, epoch, owner, ttl, intent);
+  claim(key: SessionKey, epoch: number, owner: number, ttl: number, details: ClaimDetails = {}): Promise<ClaimResult> {
+    return this.call('claim', key, epoch, owner, ttl, details);
   }
 
   destroy(key: SessionKey, epoch: number): Promise<EndResult> {

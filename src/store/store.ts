@@ -114,11 +114,27 @@ export type PutResult =
       readonly state: 'stored' | 'superseded' | 'ended';
     };
 
+/** More of a claim, where several balancers share the store. */
+export interface ClaimDetails {
+  /**
+   * The owner is up, and all balancers have to agree that no request of the session is running (workers/move-agreements.ts). Left out, or '':
+   * the owner has failed.
+   */
+  readonly intent?: string;
+  /** Id of the server to which the session goes back if its new owner takes no request. Left out, or 0: not known. */
+  readonly home?: number;
+}
+
 /** The result of a claim. */
 export type ClaimResult =
   | {
       /** The claim has succeeded. */
       readonly state: 'claimed';
+      /**
+       * Id of the server to which the session goes back if its new owner takes no request: where it was before several balancers began to
+       * claim it, one after the other. Left out: not known.
+       */
+      readonly home?: number;
       /** The session as its new owner has it, under the new epoch. */
       readonly copy: Copy;
     }
@@ -183,10 +199,9 @@ export interface Store {
   /**
    * Makes `owner` the owner, at `epoch` + 1, if the session's epoch is `epoch` or lower, or nothing is kept of it: then
    * only the claim is kept (version 0, no data) for `ttl` milliseconds, so that a late put of the former owner is fenced.
-   * A live copy keeps its own expiry. A session at a higher epoch is lost. `intent`: the owner is up, and all balancers have to agree
-   * that no request of the session is running (workers/move-agreements.ts); '' or left out: the owner has failed.
+   * A live copy keeps its own expiry. A session at a higher epoch is lost.
    */
-  claim(key: SessionKey, epoch: number, owner: number, ttl: number, intent?: string): Promise<ClaimResult>;
+  claim(key: SessionKey, epoch: number, owner: number, ttl: number, details?: ClaimDetails): Promise<ClaimResult>;
   /**
    * Ends the session, also an unknown one: a tombstone stays for `tombstoneTime`. Fenced when `epoch` is lower than its own;
    * with `anyEpoch` never.

@@ -348,14 +348,19 @@ export class SessionTable {
     pages.unlock(page);
   }
 
-  /** Another node has made the same server the owner, and it has taken requests there: it is not provisional here. */
-  settle(key: Fingerprint, epoch: number, server: number, now: number, out: Entry): void {
+  /**
+   * The store knows where a session with a provisional owner is to go back to. `former` is the owner itself: nowhere, it is not provisional any
+   * more. Nothing happens when the record is another one by now.
+   */
+  setFormer(key: Fingerprint, epoch: number, server: number, former: number, now: number, out: Entry): void {
+    this.check(former, 0);
     const { pages, records } = this;
     const page = pages.pageOf(key);
     pages.lock(page);
     const at = pages.probe(page, key);
-    if (records.read(at, now, out) === 'live' && out.epoch === epoch && out.server === server && out.former !== 0)
-      records.setFormer(at, 0, 0, false);
+    const isProvisional = records.read(at, now, out) === 'live' && out.former !== 0 && out.former !== nobody;
+    if (isProvisional && out.epoch === epoch && out.server === server)
+      records.setFormer(at, former === server ? 0 : former, out.steps, out.moving);
     pages.unlock(page);
   }
 

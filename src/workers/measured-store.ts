@@ -5,6 +5,7 @@
 import { histogramWords, observe } from '../metrics/histogram.ts';
 import type { StoreFigures } from '../metrics/store-families.ts';
 import {
+  type ClaimDetails,
   type ClaimResult,
   type Copy,
   type EndResult,
@@ -76,8 +77,8 @@ export class MeasuredStore implements Store {
     return this.measure('put', this.store.put(key, put));
   }
 
-  claim(key: SessionKey, epoch: number, owner: number, ttl: number, intent = ''): Promise<ClaimResult> {
-    return this.measure('claim', this.store.claim(key, epoch, owner, ttl, intent));
+  claim(key: SessionKey, epoch: number, owner: number, ttl: number, details: ClaimDetails = {}): Promise<ClaimResult> {
+    return this.measure('claim', this.store.claim(key, epoch, owner, ttl, details));
   }
 
   destroy(key: SessionKey, epoch: number): Promise<EndResult> {

@@ -52,13 +52,13 @@ const unsure = (table: SessionTable) => {
 test('an owner that has failed is replaced without a question', async () => {
   const { nodes, claimed, intents } = stage([one, two]);
   await nodes[0]!.agreements.claim(key, 1, 7, 60_000);
-  expect([claimed, intents, unsure(nodes[1]!.table)]).toEqual([[[key, 1, 7, 60_000]], [], false]);
+  expect([claimed, intents, unsure(nodes[1]!.table)]).toEqual([[[key, 1, 7, 60_000, {}]], [], false]);
 });
 
 test('one that is up, when no node has a request of the session running; each asks the store before the next', async () => {
   const { nodes, claimed, intents, time } = stage([one, two, three]);
-  expect(await nodes[0]!.agreements.claim(key, 1, 7, 60_000, 'move')).toEqual({ state: 'ended' });
-  expect(claimed).toEqual([[key, 1, 7, 60_000, intents[0]]]);
+  expect(await nodes[0]!.agreements.claim(key, 1, 7, 60_000, { intent: 'move' })).toEqual({ state: 'ended' });
+  expect(claimed).toEqual([[key, 1, 7, 60_000, { intent: intents[0] }]]);
   expect(nodes.map(({ table }) => unsure(table))).toEqual([false, true, true]);
   expect(time.pending).toBe(0);
 });
@@ -66,14 +66,14 @@ test('one that is up, when no node has a request of the session running; each as
 test('a node that has one running keeps the session where it is', async () => {
   const { nodes, claimed } = stage([one, two, three]);
   nodes[2]!.table.enter(tableKey, 1000, new Entry());
-  expect(await nodes[0]!.agreements.claim(key, 1, 7, 60_000, 'move')).toEqual({ state: 'held' });
+  expect(await nodes[0]!.agreements.claim(key, 1, 7, 60_000, { intent: 'move' })).toEqual({ state: 'held' });
   expect(claimed).toEqual([]);
 });
 
 test('so does one that does not answer in time', async () => {
   const { nodes, claimed, silent, time } = stage([one, two]);
   silent.add(two);
-  const claim = nodes[0]!.agreements.claim(key, 1, 7, 60_000, 'move');
+  const claim = nodes[0]!.agreements.claim(key, 1, 7, 60_000, { intent: 'move' });
   await Promise.resolve();
   await Promise.resolve();
   time.advance(500);
@@ -82,7 +82,7 @@ test('so does one that does not answer in time', async () => {
 
 test('a session of which the store has nothing stays', async () => {
   const { nodes, claimed } = stage([one, two], false);
-  expect(await nodes[0]!.agreements.claim(key, 1, 7, 60_000, 'move')).toEqual({ state: 'held' });
+  expect(await nodes[0]!.agreements.claim(key, 1, 7, 60_000, { intent: 'move' })).toEqual({ state: 'held' });
   expect(claimed).toEqual([]);
 });
 

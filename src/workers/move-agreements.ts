@@ -9,7 +9,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { tableKeyOf } from '../ownership/session-id.ts';
-import type { ClaimResult, SessionKey, Store } from '../store/store.ts';
+import type { ClaimDetails, ClaimResult, SessionKey, Store } from '../store/store.ts';
 import { Entry, type SessionTable } from '../table/table.ts';
 import { type Clock, type Timers, unixSeconds } from '../time/clock.ts';
 
@@ -60,12 +60,19 @@ export class MoveAgreements {
   }
 
   /** `Store.claim`, after all nodes have agreed where `intent` says that the owner is up. */
-  async claim(key: SessionKey, epoch: number, owner: number, ttl: number, intent = ''): Promise<ClaimResult> {
+  async claim(
+    key: SessionKey,
+    epoch: number,
+    owner: number,
+    ttl: number,
+    details: ClaimDetails = {},
+  ): Promise<ClaimResult> {
     const { store, intend } = this.deps;
-    if (intent === '') return store.claim(key, epoch, owner, ttl);
+    const { intent = '' } = details;
+    if (intent === '') return store.claim(key, epoch, owner, ttl, details);
     const number = randomBytes(8).toString('hex');
     const isFree = (await intend(key, number)) && (await this.query(key, number));
-    return isFree ? store.claim(key, epoch, owner, ttl, number) : held;
+    return isFree ? store.claim(key, epoch, owner, ttl, { ...details, intent: number }) : held;
   }
 
   /** A message of any node has come. What is none is ignored. */
