@@ -82,7 +82,7 @@ export async function chaos(setup: ChaosSetup): Promise<Report> {
     (_, n) =>
       new Client({
         name: `c${n}`,
-        ports: stage.nodes.map(({ clientWire }) => clientWire.port),
+        nodes: stage.nodes.map(({ name, clientWire }) => ({ name, port: clientWire.port })),
         random: random.fork(),
         traffic: stage.traffic,
         without: setup.without,
@@ -99,7 +99,8 @@ export async function chaos(setup: ChaosSetup): Promise<Report> {
       }),
   );
   const nemesis = new Nemesis(stage, setup.faults, random.fork(), (text) =>
-    say(`${(performance.now() - begun).toFixed(0)} ms: ${text}`),
+    // By the clock of the histories.
+    say(`${performance.now().toFixed(0)} ms: ${text}`),
   );
   const ended = sleep(seconds * 1000, undefined, { signal: stop.signal })
     .catch(() => undefined)

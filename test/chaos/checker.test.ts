@@ -11,7 +11,7 @@ function operation(
   kind: Kind,
   cart: readonly number[] | null,
   more: Partial<Seen> = {},
-  { isGhost = false, size = 0, why = '' } = {},
+  { isGhost = false, size = 0, node = '', why = '' } = {},
 ): Operation {
   const seen = cart && {
     server: 'a',
@@ -24,7 +24,7 @@ function operation(
     ...more,
     cart: cart.map((one) => `${more.user || 'u'}.${one}`),
   };
-  return { id: `u.${number}`, kind, start, end, seen, why, isGhost, size };
+  return { id: `u.${number}`, kind, start, end, node, seen, why, isGhost, size };
 }
 
 const empty = { user: '' };
@@ -35,6 +35,20 @@ const judged = (records: Records, operations: readonly Operation[]) =>
   judge({ user: 'u', operations: [...operations] }, records).map(({ what }) => what);
 const found = (...operations: Operation[]) => judged(calm, operations);
 const trouble = (server: string, from: number, to: number) => ({ server, what: 'fault', from, to });
+
+test('a node that cannot know of the end may still show the session, and takes no change', () => {
+  const signOut = operation(1, [0, 1], 'sign-out', []);
+  const at = (kind: Kind, from: number, node = 'n1') =>
+    operation(2, [from, from + 1], kind, kind === 'add' ? [2] : [], {}, { ...ghost, node });
+  const cutOff = { ...calm, cutOffs: [{ node: 'n1', from: 400, to: 500 }] };
+  expect(judged(cutOff, [signOut, at('read', 450)])).toEqual([]);
+  expect(judged(cutOff, [signOut, at('read', 2400)])).toEqual([]);
+  expect(judged(cutOff, [signOut, at('read', 2600)])).toEqual(['revived']);
+  expect(judged(cutOff, [signOut, at('read', 450, 'n2')])).toEqual(['revived']);
+  expect(judged(cutOff, [signOut, at('add', 450)])).toEqual(['revived']);
+  // The message is on its way.
+  expect([found(signOut, at('read', 200)), found(signOut, at('read', 300))]).toEqual([[], ['revived']]);
+});
 
 test('a good session: sequential, concurrent, with answers that did not come', () => {
   expect(

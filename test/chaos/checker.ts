@@ -5,7 +5,7 @@
  * lived is judged by what was wrong with its servers meanwhile.
  */
 import type { History, Operation, Seen } from './history.ts';
-import { calm, type Records, type Trouble } from './journal.ts';
+import { type CutOff, calm, type Records, type Trouble } from './journal.ts';
 
 export const rules = [
   'of another session',
@@ -53,7 +53,8 @@ export function judge({ user, operations }: History, records: Records = calm): V
     const foreign = seen.cart.find((id) => !id.startsWith(`${user}.`));
     if (foreign !== undefined) report('of another session', one, `its cart holds ${foreign}`);
     if (seen.echo !== one.id) report('of another request', one, `it answers ${seen.echo}`);
-    if (one.isGhost && seen.user !== '') report('revived', one, 'its id had been dead, and shows a session');
+    if (one.isGhost && seen.user !== '' && !mayNotKnow(one, operations, records))
+      report('revived', one, 'its id had been dead, and shows a session');
   }
 
   // Whoever finds nothing needs a reason: an end, or a change of ids whose answer did not come, or was on its way still.
@@ -80,6 +81,28 @@ export function judge({ user, operations }: History, records: Records = calm): V
   judgeMoves(lives, records, report);
   judgeOutages(own, records, report);
   return firsts(found);
+}
+
+/** A balancer that reaches its store again has read what it missed by then (ms). */
+const caughtUp = 2000;
+/** The time of one message to the other balancers on a busy machine (ms). */
+const messageTime = 250;
+
+/**
+ * It reads, and its balancer of a fleet may not have been told that the session is over (docs/guide/fleet.md): it was cut off, or the message
+ * was on its way. A change is never excused.
+ */
+function mayNotKnow(
+  { kind, node, start, end }: Operation,
+  operations: readonly Operation[],
+  { cutOffs }: Records,
+): boolean {
+  if (kind !== 'read' || node === '') return false;
+  const isOf = (one: CutOff) => one.node === node || one.node === '*';
+  if (cutOffs.some((one) => isOf(one) && one.from < end && one.to > start - caughtUp)) return true;
+  return operations.some(
+    (one) => one.kind === 'sign-out' && one.seen !== null && Math.abs(start - one.end) < messageTime,
+  );
 }
 
 /** Of each rule the first one: the others are mostly the same once more. */
@@ -266,11 +289,12 @@ function highest(all: readonly Acknowledged[], of: (seen: Seen) => number): Ackn
 
 /** All that is known of it, on one line. */
 export function describe(one: Operation): string {
-  const { id, kind, isGhost, seen, why } = one;
+  const { id, kind, isGhost, node, seen, why } = one;
   const told =
     seen === null ? why : `${seen.reason} "${seen.user}" ${seen.count} ${seen.size} [${seen.cart.join(' ')}]`;
   const size = one.size > 0 ? ` ${one.size}` : '';
-  return `${id} ${isGhost ? 'ghost ' : ''}${kind}${size}, ${timeOf(one)}: ${told}`;
+  const by = node === '' ? '' : ` by ${node}`;
+  return `${id} ${isGhost ? 'ghost ' : ''}${kind}${size}${by}, ${timeOf(one)}: ${told}`;
 }
 
 function timeOf({ start, end, seen }: Operation): string {

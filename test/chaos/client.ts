@@ -14,8 +14,8 @@ import type { Traffic } from './traffic.ts';
 
 export interface ClientSetup {
   readonly name: string;
-  /** Of the balancers: each request goes to one of them, by chance. */
-  readonly ports: readonly number[];
+  /** The balancers: each request goes to one of them, by chance. */
+  readonly nodes: readonly { readonly name: string; readonly port: number }[];
   readonly random: Random;
   readonly traffic: Traffic;
   /** What it does not do. */
@@ -237,19 +237,20 @@ export class Client {
     const { isGhost = false, isProbe = false, history = this.history, size = 0 } = how;
     if (!isProbe) await traffic.enter();
     const id = `${history.user}.${++this.operations}`;
+    const node = this.setup.random.of(this.setup.nodes);
     const start = performance.now();
-    const answer = await this.send(kind, id, history.user, cookie, how);
-    const operation = { kind, id, start, end: performance.now(), isGhost, size, seen: answer.seen, why: answer.why };
+    const { seen, why, cookies } = await this.send(node.port, kind, id, history.user, cookie, how);
+    const operation = { kind, id, start, end: performance.now(), isGhost, size, node: node.name, seen, why };
     history.operations.push(operation);
     this.setup.onOperation(operation);
     // What was asked with cookies that are not the present ones any more says nothing of the session.
     const isPresent = cookie === this.cookie;
     // As a browser: the cookie that came last. An id that is dead is not a browser's.
     const isOurs = !isGhost && kind !== 'sign-out' && history === this.history;
-    if (isOurs) this.keep(answer.cookies);
-    if (isOurs && isPresent && answer.seen?.user === '') this.isOver = true;
+    if (isOurs) this.keep(cookies);
+    if (isOurs && isPresent && seen?.user === '') this.isOver = true;
     if (!isProbe) traffic.leave();
-    if (answer.seen === null) await sleep(this.setup.random.between(0, failurePause));
+    if (seen === null) await sleep(this.setup.random.between(0, failurePause));
     return operation;
   }
 
@@ -260,12 +261,12 @@ export class Client {
     }
   }
 
-  private async send(kind: Kind, op: string, user: string, cookie: string, how: How): Promise<Answer> {
+  private async send(port: number, kind: Kind, op: string, user: string, cookie: string, how: How): Promise<Answer> {
     const { wait = 0, size = 0 } = how;
     const path = `${kind === 'read' ? '' : kind}?op=${op}&user=${user}&wait=${wait}&size=${size}`;
     let reply: Reply;
     try {
-      reply = await ask(`http://127.0.0.1:${this.setup.random.of(this.setup.ports)}/${path}`, {
+      reply = await ask(`http://127.0.0.1:${port}/${path}`, {
         method: kind === 'read' ? 'GET' : 'POST',
         agent: this.agent,
         headers: cookie === '' ? {} : { cookie },

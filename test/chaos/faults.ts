@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Disk } from './disk.ts';
 import type { Program } from './program.ts';
 import type { Random } from './random.ts';
+import type { RedisGroup } from './redis-group.ts';
 import type { AppServer, Node, Stage } from './stage.ts';
 import type { Wire } from './wire.ts';
 
@@ -30,6 +31,9 @@ const lastingBalancers = ({ parts: { store }, nodes }: Stage) => (store === 'mem
 const aloneOnly = (stage: Stage) => (stage.isFleet ? [] : [stage]);
 const nodesOfFleet = ({ isFleet, nodes }: Stage) => (isFleet ? nodes : []);
 const redis = ({ parts: { redis } }: Stage) => (redis === null ? [] : [redis]);
+const group = ({ parts: { group } }: Stage) => (group === null ? [] : [group]);
+const nodesWithRedisWire = ({ isFleet, nodes }: Stage) =>
+  nodes.filter(({ redisWire }) => isFleet && redisWire !== null);
 const disk = ({ parts: { disk } }: Stage) => (disk === null ? [] : [disk]);
 /** As many as are always left in the config. */
 const fewest = 2;
@@ -183,15 +187,21 @@ export const faults = {
     stage.setClock(0, node);
   }),
   /** It refuses, or nothing arrives; the other nodes go on. */
-  'node without its store': fault<Node>(4, nodesOfFleet, async ({ redisWire: wire }, { random, wait }) => {
-    const isHeld = random.next() < 0.3;
-    if (isHeld) wire?.hold();
-    else wire?.refuse();
-    await wait(500, 5000);
-    if (isHeld) wire?.cut();
-    wire?.heal();
-    await wire?.accept();
-  }),
+  'node without its store': fault<Node>(
+    4,
+    nodesWithRedisWire,
+    async ({ name, redisWire: wire }, { stage, random, wait }) => {
+      const over = stage.journal.cutOff(name);
+      const isHeld = random.next() < 0.3;
+      if (isHeld) wire?.hold();
+      else wire?.refuse();
+      await wait(500, 5000);
+      if (isHeld) wire?.cut();
+      wire?.heal();
+      await wire?.accept();
+      over();
+    },
+  ),
   /** The server is fine, and all other nodes reach it. */
   'node without a server': fault<Node>(5, nodesOfFleet, async ({ number }, { stage, random, wait }) => {
     const server = random.of(stage.shape.servers);
@@ -203,16 +213,28 @@ export const faults = {
     over();
   }),
 
-  'redis killed': fault<Program>(2, redis, (program, { wait }) => again(program, 'SIGKILL', () => wait(0, 1500))),
+  'redis killed': fault<Program>(2, redis, async (program, { stage, wait }) => {
+    const over = stage.journal.cutOff('*');
+    await again(program, 'SIGKILL', () => wait(0, 1500)).finally(over);
+  }),
+  /** The master is killed, Sentinel makes the replica the master, and the former one comes back as its replica. */
+  'redis failed over': fault<RedisGroup>(4, group, async (group, { stage, wait }) => {
+    const over = stage.journal.cutOff('*');
+    const former = await group.failOver().finally(over);
+    await wait(0, 3000);
+    await group.rejoin(former);
+  }),
   /** While clients sign out: it does not answer, or cannot be reached, so that what was asked is lost. */
   'redis away': fault<Program>(2, redis, async (program, { stage, random, wait }) => {
     const wires = stage.nodes.flatMap(({ redisWire }) => redisWire ?? []);
+    const over = stage.journal.cutOff('*');
     const isReachable = random.next() < 0.3;
     if (isReachable) program.signal('SIGSTOP');
     else for (const wire of wires) wire.refuse();
     await signOuts(stage, () => wait(2000, 5000));
     if (isReachable) program.signal('SIGCONT');
     else for (const wire of wires) await wire.accept();
+    over();
     // Else it would be away most of the time, and no session came about.
     await wait(3000, 6000);
   }),
@@ -330,7 +352,13 @@ function ofWire(weight: number, act: (wire: Wire, around: Around) => Promise<voi
   return fault(weight, wires, async (wire, around) => {
     const { stage } = around;
     const server = stage.servers.find((one) => one.wires.includes(wire));
-    const over = server === undefined ? () => {} : stage.journal.trouble(server.name, 'connections');
+    const node = stage.nodes.find(({ redisWire }) => redisWire === wire);
+    const over =
+      server !== undefined
+        ? stage.journal.trouble(server.name, 'connections')
+        : node !== undefined
+          ? stage.journal.cutOff(node.name)
+          : () => {};
     await act(wire, around).finally(over);
   });
 }

@@ -40,6 +40,8 @@ export interface Operation {
   readonly id: string;
   readonly start: number;
   readonly end: number;
+  /** The balancer that was asked; '' without a fleet. */
+  readonly node: string;
   /** What the app told with status 200: then the operation is acknowledged. null: nobody knows whether it happened. */
   readonly seen: Seen | null;
   /** Of what is not acknowledged: status and reason, or how the connection broke. */

@@ -17,6 +17,11 @@ export interface Trouble extends Span {
   readonly node?: string;
 }
 
+/** A balancer that could not reach the store of the fleet, or was not told of moves and ends in time; '*' none could. */
+export interface CutOff extends Span {
+  readonly node: string;
+}
+
 export interface Ejection {
   readonly server: string;
   readonly at: number;
@@ -33,6 +38,7 @@ export interface Records {
   readonly troubles: readonly Trouble[];
   /** By the balancer's own word: not up. */
   readonly notUp: readonly Trouble[];
+  readonly cutOffs: readonly CutOff[];
   /**
    * No server could be reached, from the first moment to the last; nothing was under way when one began, nor when it ended,
    * and all servers were up before it and after it.
@@ -43,7 +49,7 @@ export interface Records {
 }
 
 /** Nothing has happened. */
-export const calm: Records = { troubles: [], notUp: [], outages: [], ejections: [], ends: [] };
+export const calm: Records = { troubles: [], notUp: [], cutOffs: [], outages: [], ejections: [], ends: [] };
 
 /** `server shop/gull is back: it answers well`. One that is tried again takes requests as one that is up. */
 const changed = /server shop\/(\w+) is (out|drained|back|ready|tried again)\b/;
@@ -54,6 +60,7 @@ const ejected = /server shop\/(\w+) is out: (.*connection errors.*)/;
 export class Journal implements Records {
   readonly troubles: Trouble[] = [];
   readonly notUp: Trouble[] = [];
+  readonly cutOffs: CutOff[] = [];
   readonly outages: Span[] = [];
   readonly ejections: Ejection[] = [];
   readonly ends: UnexpectedEnd[] = [];
@@ -65,8 +72,16 @@ export class Journal implements Records {
 
   /** From now on; the answer ends it. */
   trouble(server: string, what: string): () => void {
-    const one = { server, what, from: this.now(), to: Number.POSITIVE_INFINITY };
-    this.troubles.push(one);
+    return this.add(this.troubles, { server, what, from: this.now(), to: Number.POSITIVE_INFINITY });
+  }
+
+  /** The same of a balancer and its store; '*' all of them. */
+  cutOff(node: string): () => void {
+    return this.add(this.cutOffs, { node, from: this.now(), to: Number.POSITIVE_INFINITY });
+  }
+
+  private add<One extends Span>(all: One[], one: One): () => void {
+    all.push(one);
     return () => {
       one.to = this.now();
     };

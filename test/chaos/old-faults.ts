@@ -1,5 +1,5 @@
 /**
- * The faults that there once were (issue 12), each with what brings it out, and the rules that it violates. Where a build has
+ * The faults that there once were, each with what brings it out, and the rules that it violates. Where a build has
  * a switch that puts one back (`LIMPET_INJECTED_FAULT`, src/store/injected-fault.ts), the tests expect that it is found.
  */
 import type { InjectedFault } from '../../src/store/injected-fault.ts';

@@ -16,14 +16,13 @@ const help = `npm run chaos [-- options]
 
   --minutes N       how long (default 1)
   --seconds N       the same in seconds
-  --store NAME      memory, lmdb or redis (default: each in turn, as long)
+  --store NAME      memory, lmdb, redis, or sentinel: Redis as two servers and a Sentinel (default: each in turn, as long)
   --runtime NAME    of the balancer: bun (default) or node
   --app NAME        what the servers run: core, on the library's own API (default), or express, on express-session's
   --app-runtime NAME  of the servers: node (default) or bun
   --workers N       of the balancer: 1 or 2 (default)
-  --fleet N         so many balancers (2 to 5) on one Redis, each cut off from Redis and from servers by itself, their clocks apart.
-                    Where a session was served is judged by npm run fleet:proof: unless --ignore says otherwise, "moved for nothing"
-                    and "not at home" do not count, since each node has its own view of a server
+  --fleet N         so many balancers (2 to 5), each cut off from the store and from servers by itself, their clocks apart; with the stores
+                    redis and sentinel
   --clients N       default 40
   --seed N          repeats a run's operations and faults (default: by chance)
   --injected-fault NAME   breaks a promise on purpose, with the store, the runtime and the faults that show it soonest unless
@@ -74,9 +73,8 @@ async function main(): Promise<number> {
     values.ignore ??= rules.filter((rule) => !old.violates.includes(rule)).join();
   }
   const nodes = values.fleet === undefined ? 0 : Number(word('fleet', values.fleet, ['2', '3', '4', '5']));
-  if (nodes > 0) values.store ??= 'redis';
-  if (nodes > 0 && values.store !== 'redis') throw new Error('--fleet: expected --store redis, or no --store');
-  const stores = values.store === undefined ? storeKinds : [word<StoreKind>('store', values.store, storeKinds)];
+  const possible = nodes > 0 ? (['redis', 'sentinel'] as const) : storeKinds;
+  const stores = values.store === undefined ? possible : [word<StoreKind>('store', values.store, possible)];
   const runtime = word<Runtime>('runtime', values.runtime ?? 'bun', runtimes);
   const app = word<AppName>('app', values.app ?? 'core', appNames);
   const appRuntime = word<Runtime>('app-runtime', values['app-runtime'] ?? 'node', runtimes);
@@ -84,8 +82,7 @@ async function main(): Promise<number> {
   const workers = Number(word('workers', values.workers ?? '2', ['1', '2']));
   const faults = words('faults', values.faults, faultNames) ?? faultNames;
   const without = words('without', values.without, stepNames) ?? [];
-  const ignore =
-    words('ignore', values.ignore, rules) ?? (nodes > 0 ? (['moved for nothing', 'not at home'] as const) : []);
+  const ignore = words('ignore', values.ignore, rules) ?? [];
   const seed = values.seed === undefined ? Math.floor(Math.random() * 1e9) : count('seed', values.seed);
   const say = values.verbose ? (line: string) => console.log(line) : () => undefined;
   const interrupted = new AbortController();

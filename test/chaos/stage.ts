@@ -2,7 +2,7 @@
  * All that takes part, each connection through a wire of its own that can be broken:
  *
  *      clients ──wire── balancer ──wires── servers ──wire── the balancer's store interface
- *                          └──wire── Redis
+ *                          └──wire── Redis (two servers and a Sentinel: without wires)
  *
  * In a fleet each balancer is a node with wires of its own. All nodes have the same address for a server, a name: a resolver for each node
  * says where its wires are.
@@ -23,10 +23,12 @@ import type { Runtime } from '../support/runtimes.ts';
 import { type Disk, diskAt } from './disk.ts';
 import { Journal } from './journal.ts';
 import { Program } from './program.ts';
+import { RedisGroup } from './redis-group.ts';
 import { Traffic } from './traffic.ts';
 import { Wire } from './wire.ts';
 
-export const storeKinds = ['memory', 'lmdb', 'redis'] as const;
+/** sentinel: Redis, as two servers and a Sentinel. */
+export const storeKinds = ['memory', 'lmdb', 'redis', 'sentinel'] as const;
 export type StoreKind = (typeof storeKinds)[number];
 
 /** What the servers run: on the library's own API, or on express-session's. */
@@ -77,6 +79,8 @@ export interface Node {
   readonly redisWire: Wire | null;
   /** null: servers are addresses. */
   readonly resolver: FakeDns | null;
+  /** null: Redis behind `redisWire`, or no Redis. */
+  readonly storeUrl: string | null;
 }
 
 /** What a reload may change. */
@@ -91,6 +95,7 @@ interface Parts {
   readonly nodes: readonly Node[];
   /** null: the store needs none. */
   readonly redis: Program | null;
+  readonly group: RedisGroup | null;
   readonly disk: Disk | null;
   readonly journal: Journal;
 }
@@ -137,8 +142,9 @@ export class Stage implements AsyncDisposable {
     const journal = new Journal(() => performance.now());
     const isFleet = setup.nodes > 0;
     const size = Math.max(1, setup.nodes);
-    const [redisPort = 0, ...rest] = await ownPorts(1 + 2 * size + serverNames.length);
+    const [redisPort = 0, ...rest] = await ownPorts(1 + groupPorts + 2 * size + serverNames.length);
     const appPorts = rest.splice(0, serverNames.length);
+    const group = store === 'sentinel' ? new RedisGroup(rest.splice(0, groupPorts), folder) : null;
     const nodes: Node[] = [];
     for (let n = 0; n < size; n++) {
       const [front = 0, storePort = 0] = rest.splice(0, 2);
@@ -147,6 +153,7 @@ export class Stage implements AsyncDisposable {
           setup,
           folder: isFleet ? join(folder, `n${n + 1}`) : folder,
           ports: { front, store: storePort },
+          storeUrl: group?.url ?? null,
           redisPort,
           onLine: (line) => {
             journal.read(line, nodes[n]!.name);
@@ -189,13 +196,13 @@ export class Stage implements AsyncDisposable {
     );
     const redis = store === 'redis' ? redisAt(redisPort, folder) : null;
     const disk = store === 'lmdb' ? diskAt(join(folder, 'copies')) : null;
-    const parts = { store, servers, nodes, redis, disk, journal };
+    const parts = { store, servers, nodes, redis, group, disk, journal };
     const stage = new Stage(parts, { folder, workers, isFleet });
     stage.setClock(0);
     for (const node of nodes) stage.setClock(0, node);
     stage.write();
     try {
-      await Promise.all([redis?.start(), ...servers.map(({ program }) => program.start())]);
+      await Promise.all([redis?.start(), group?.start(), ...servers.map(({ program }) => program.start())]);
       for (const { program } of nodes) await program.start();
       return stage;
     } catch (error) {
@@ -311,8 +318,9 @@ export class Stage implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const { redis, disk } = this.parts;
-    const programs = [...this.nodes, ...this.servers].map(({ program }) => program).concat(redis ?? []);
+    const { redis, group, disk } = this.parts;
+    const programs = [...this.nodes, ...this.servers].map(({ program }) => program);
+    programs.push(...(group?.programs ?? []), ...(redis === null ? [] : [redis]));
     // One that is stopped does not die of its end of input.
     await Promise.all(programs.map((program) => program[Symbol.asyncDispose]()));
     await Promise.all(this.wires.map((wire) => wire.close()));
@@ -339,14 +347,16 @@ interface NodeSetup {
   readonly setup: StageSetup;
   readonly folder: string;
   readonly ports: Ports;
+  readonly storeUrl: string | null;
   readonly redisPort: number;
   readonly onLine: (line: string) => void;
   readonly onEnd: (how: string) => void;
 }
 
-async function nodeAt(number: number, { setup, folder, ports, redisPort, onLine, onEnd }: NodeSetup): Promise<Node> {
-  const { runtime, injectedFault, store } = setup;
-  const isFleet = setup.nodes > 0;
+async function nodeAt(number: number, setup: NodeSetup): Promise<Node> {
+  const { setup: stageSetup, folder, ports, storeUrl, redisPort, onLine, onEnd } = setup;
+  const { runtime, injectedFault, store } = stageSetup;
+  const isFleet = stageSetup.nodes > 0;
   mkdirSync(folder, { recursive: true });
   const { file, args, env } = limpetCommand(runtime, join(folder, 'state'), ['--config', join(folder, 'limpet.yaml')]);
   const testEnv = {
@@ -377,6 +387,7 @@ async function nodeAt(number: number, { setup, folder, ports, redisPort, onLine,
     storeWire: await Wire.open('store interface', ports.store),
     redisWire: store === 'redis' ? await Wire.open('redis', redisPort) : null,
     resolver: isFleet ? await FakeDns.start(zone) : null,
+    storeUrl,
   };
 }
 
@@ -397,8 +408,8 @@ const mostTries = 50;
 const reloadLimit = 10_000;
 
 function configOf(node: Node, store: StoreKind, workers: number, { servers, rebalance }: Shape) {
-  const { number, name, ports, redisWire, resolver } = node;
-  const redis = `redis://127.0.0.1:${redisWire?.port}`;
+  const { number, name, ports, redisWire, resolver, storeUrl } = node;
+  const redis = storeUrl ?? `redis://127.0.0.1:${redisWire?.port}`;
   const url = store === 'memory' ? 'memory' : store === 'lmdb' ? 'lmdb:./copies' : redis;
   const addressOf = (server: AppServer) =>
     resolver === null ? `127.0.0.1:${server.wires[number]!.port}` : `${server.name}.test:${server.port}`;
@@ -460,8 +471,10 @@ async function ownPorts(count: number): Promise<number[]> {
 }
 
 const firstPort = 12_000;
-const blockSize = 16;
-const blocks = 1250;
+const blockSize = 20;
+const blocks = 1000;
+/** Of two Redis servers and a Sentinel. */
+const groupPorts = 3;
 
 function isFree(port: number): Promise<boolean> {
   const server = createServer();
