@@ -5,6 +5,7 @@
  * @module limpet/session
  */
 export type {
+  ClaimDetails,
   ClaimResult,
   Copy,
   EndResult,

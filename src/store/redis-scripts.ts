@@ -20,7 +20,7 @@ const heldMs = 3000;
  * A server that has owned a session for so long (ms), or has changed it, is its home. Another one may be one of several that balancers try, one
  * after the other, while no server takes requests.
  */
-const homeMs = 10_000;
+const homeMs = 3000;
 
 /** The channel on which a script says of which pool there is something new to read. */
 export const movesChannel = 'limpet-moves';
