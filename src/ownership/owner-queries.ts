@@ -107,7 +107,7 @@ export class OwnerQueries {
     }
     const ref = this.refOf(session);
     const { newKeys, updates } = this.deps;
-    const details = newKeys === null ? {} : { intent: isMoving ? 'move' : '', home: updates.storeIdAt(former) };
+    const details = newKeys === null ? {} : { intent: isMoving ? 'move' : '', returnTo: updates.storeIdAt(former) };
     const claim = () => this.claim(ref, server, epoch, version, details);
     const name = `claim ${ref.key.id} ${epoch} ${server.storeId} ${version}`;
     void this.share(name, claim).then(({ outcome, copy }) => done(outcome, copy));

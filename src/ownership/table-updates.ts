@@ -152,9 +152,9 @@ export class TableUpdates {
     } else if (result.state === 'claimed') {
       counters.add(counter.claims);
       table.confirm(ref, epoch, server.slot, result.copy.version, now());
-      const home = result.home === undefined ? undefined : fleet.find(result.home);
+      const former = result.returnTo === undefined ? undefined : fleet.find(result.returnTo);
       // Not where it was a moment ago, if other balancers have been claiming it, too.
-      if (home !== undefined) table.setFormer(ref, epoch, server.slot, home.slot, now(), this.entry);
+      if (former !== undefined) table.setFormer(ref, epoch, server.slot, former.slot, now(), this.entry);
     } else if (result.epoch === epoch && server.hasId(result.owner)) {
       // Another worker, or another balancer, has announced the same owner.
       if (result.byOther === true) table.setFormer(ref, epoch, server.slot, server.slot, now(), this.entry);

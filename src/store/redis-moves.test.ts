@@ -123,18 +123,18 @@ describe.skipIf(findProgram('redis') === undefined && !onContinuousIntegration()
     const [key, bare] = [newKey(), newKey()];
     try {
       await one.put(key, putOf({ owner: 5 }));
-      expect(await one.claim(key, 1, 6, 60_000, { home: 5 })).toMatchObject({ state: 'claimed', home: 5 });
-      expect(await two.claim(key, 2, 7, 60_000, { home: 6 })).toMatchObject({ state: 'claimed', home: 5 });
+      expect(await one.claim(key, 1, 6, 60_000, { returnTo: 5 })).toMatchObject({ state: 'claimed', returnTo: 5 });
+      expect(await two.claim(key, 2, 7, 60_000, { returnTo: 6 })).toMatchObject({ state: 'claimed', returnTo: 5 });
       // It is back.
-      expect(await two.claim(key, 3, 5, 60_000)).toMatchObject({ state: 'claimed', home: 5 });
-      expect(await one.claim(key, 4, 6, 60_000, { home: 5 })).toMatchObject({ state: 'claimed', home: 5 });
+      expect(await two.claim(key, 3, 5, 60_000)).toMatchObject({ state: 'claimed', returnTo: 5 });
+      expect(await one.claim(key, 4, 6, 60_000, { returnTo: 5 })).toMatchObject({ state: 'claimed', returnTo: 5 });
       // A server that changes the session is at home.
       await one.put(key, putOf({ owner: 6, epoch: 5, version: 2 }));
-      expect(await two.claim(key, 5, 7, 60_000, { home: 6 })).toMatchObject({ state: 'claimed', home: 6 });
+      expect(await two.claim(key, 5, 7, 60_000, { returnTo: 6 })).toMatchObject({ state: 'claimed', returnTo: 6 });
       // The store knows what the first one says.
-      expect(await one.claim(bare, 1, 6, 60_000, { home: 5 })).toMatchObject({ state: 'claimed', home: 5 });
-      expect(await two.claim(bare, 2, 7, 60_000, { home: 6 })).toEqual({ state: 'held' });
-      expect(await two.claim(bare, 2, 7, 60_000, { home: 6 })).toMatchObject({ state: 'claimed', home: 5 });
+      expect(await one.claim(bare, 1, 6, 60_000, { returnTo: 5 })).toMatchObject({ state: 'claimed', returnTo: 5 });
+      expect(await two.claim(bare, 2, 7, 60_000, { returnTo: 6 })).toEqual({ state: 'held' });
+      expect(await two.claim(bare, 2, 7, 60_000, { returnTo: 6 })).toMatchObject({ state: 'claimed', returnTo: 5 });
     } finally {
       await Promise.all([one.close(), two.close()]);
     }

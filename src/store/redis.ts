@@ -107,17 +107,17 @@ export class RedisStore implements SteppedStore {
     epoch: number,
     owner: number,
     ttl: number,
-    { intent = '', home = 0 }: ClaimDetails = {},
+    { intent = '', returnTo = 0 }: ClaimDetails = {},
   ): Promise<ClaimResult> {
     checkTime(ttl);
     // The first owner is told to nobody.
     const names = epoch > 0 ? [nameOf(key), ...this.movesOf(key)] : [nameOf(key)];
-    const words = [epoch, owner, Math.ceil(ttl), epoch + 1, this.options.node ?? '', intent, home];
+    const words = [epoch, owner, Math.ceil(ttl), epoch + 1, this.options.node ?? '', intent, returnTo];
     const reply = await this.run('claim', names, words);
     const state = textAt(reply, 0);
     if (state === 'claimed') {
       const found = { state, copy: this.readCopy(reply) } as const;
-      return numberAt(reply, 8) === 0 ? found : { ...found, home: numberAt(reply, 8) };
+      return numberAt(reply, 8) === 0 ? found : { ...found, returnTo: numberAt(reply, 8) };
     }
     if (state === 'ended') return { state };
     if (state === 'held') return { state };

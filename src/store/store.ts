@@ -122,7 +122,7 @@ export interface ClaimDetails {
    */
   readonly intent?: string;
   /** Id of the server to which the session goes back if its new owner takes no request. Left out, or 0: not known. */
-  readonly home?: number;
+  readonly returnTo?: number;
 }
 
 /** The result of a claim. */
@@ -134,7 +134,7 @@ export type ClaimResult =
        * Id of the server to which the session goes back if its new owner takes no request: where it was before several balancers began to
        * claim it, one after the other. Left out: not known.
        */
-      readonly home?: number;
+      readonly returnTo?: number;
       /** The session as its new owner has it, under the new epoch. */
       readonly copy: Copy;
     }

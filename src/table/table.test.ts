@@ -637,7 +637,7 @@ test('an end of which the store does not know lasts until it does, in a full pag
 test('goes back to where the store says that it was, or nowhere when its provisional owner is that server', () => {
   const [key, now, out] = [{ hi: 7, lo: 9 }, 1000, new Entry()];
   const claim = { ...settledClaim, provisional: true, announce: true };
-  for (const [home, owner] of [
+  for (const [former, owner] of [
     [3, 3],
     [2, 2],
   ] as const) {
@@ -646,9 +646,9 @@ test('goes back to where the store says that it was, or nowhere when its provisi
     table.claim(key, 1, 2, now, out, claim);
     // Another record by now: nothing happens.
     table.setFormer(key, 1, 1, 4, now, out);
-    table.setFormer(key, 2, 2, home, now, out);
+    table.setFormer(key, 2, 2, former, now, out);
     const isBack = table.leave(key, now, out, true);
     table.find(key, now, out);
-    expect([isBack, out.server, out.former]).toEqual([home === 3, owner, 0]);
+    expect([isBack, out.server, out.former]).toEqual([former === 3, owner, 0]);
   }
 });
