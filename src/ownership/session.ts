@@ -62,6 +62,8 @@ export class Session implements Binding {
   reason: PlacementReason = 'new';
   /** The session has left an owner that is up, and the store does not know yet. */
   isMoving = false;
+  /** It was to leave an owner that is up, and other balancers did not agree: it stays for this exchange. */
+  mustStay = false;
   /** Version of the copy in the store, as far as the table knows; 0: there is none. */
   version = 0;
   /** The copy that the store returned when the new owner was announced: sent along with the request, so that the server need not read it. */
@@ -82,7 +84,7 @@ export class Session implements Binding {
     this.owner = this.epoch = this.former = this.version = 0;
     this.counted = this.firstPlacement = this.substitute = this.endedRecently = false;
     this.reason = 'new';
-    this.isMoving = false;
+    this.isMoving = this.mustStay = false;
     this.sentCopy = null;
     this.bindingState = 'unchanged';
     this.state = 'not-asked';

@@ -125,6 +125,26 @@ describe('what the store says of the owner', () => {
     expect(told).toEqual(['answered', 'answered']);
   });
 
+  test('a move that is not agreed to lets the session stay; a claim of another exchange is announced all the same', () => {
+    const { session, told, asked, query } = stage();
+    session.onStore('record-unannounced');
+    session.isMoving = true;
+    query();
+    asked[0]!.done('held', null);
+    expect([session.storeState, session.mustStay, told]).toEqual(['known', true, ['answered']]);
+    // Else a server got the request by an epoch that the store does not know, and a former owner could still put.
+    session.onStore('record-unannounced');
+    expect(session.storeState).toBe('must-announce');
+  });
+
+  test('a claim away from an owner that has failed, and is held, goes on without it', () => {
+    const { session, asked, query } = stage({ keepsCopies: false });
+    session.onStore('record-unannounced');
+    query();
+    asked[0]!.done('held', null);
+    expect([session.storeState, session.mustStay]).toEqual(['without-store', false]);
+  });
+
   test('an end makes the session one that is over, and is an answer', () => {
     const { session, told, asked, query } = stage();
     session.onStore('record-missing');

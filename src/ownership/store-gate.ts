@@ -143,7 +143,8 @@ export class StoreGate {
     else if (outcome === 'ended' || outcome === 'rotated') {
       owner.session.endedRecently = outcome === 'rotated';
       owner.session.onStore('answered-ended');
-    } else if (outcome === 'postponed' || outcome === 'held') this.goOnWithoutClaim();
+    } else if (outcome === 'held' && owner.session.isMoving) this.stay();
+    else if (outcome === 'postponed' || outcome === 'held') this.goOnWithoutClaim();
     else if (outcome === 'failed' && !owners.keepsCopies && !this.isRefusedClaim(owners)) {
       // Only an owner that fails needs the store, and then `whenStoreLost` holds.
       this.noteWithoutStore(owners);
@@ -164,13 +165,25 @@ export class StoreGate {
     return storeState === 'must-announce' && !firstPlacement && !settings.degrade;
   }
 
+  /** The session does not leave its owner, which is up. Another claim that is under way still has to be recorded before a server gets the request. */
+  private stay(): void {
+    const { session } = this.owner;
+    this.forgetClaim();
+    session.mustStay = true;
+    session.onStore('answered');
+  }
+
   /** The store does not take this claim now, or does not answer. */
   private goOnWithoutClaim(): void {
+    this.forgetClaim();
+    this.owner.session.onStore('failed');
+  }
+
+  /** The claim is void: owner and epoch are those of the token, or the table's. */
+  private forgetClaim(): void {
     const { session } = this.owner;
-    // The claim is void: owner and epoch are those of the token, or the table's.
     session.begin();
     session.reason = 'new';
-    session.onStore('failed');
   }
 
   /** Goes on without the store. Only a session with a copy loses something by that. */

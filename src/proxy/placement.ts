@@ -228,8 +228,8 @@ function hasCopy(pool: PlacementPool, { version }: SessionView): boolean {
 }
 
 /** The session can leave an owner that is up. Not without the store: the new owner could not be announced. */
-function mayMove({ replicator }: PlacementPool, { storeState, version }: SessionView): boolean {
-  return replicator !== null && version > 0 && replicator.mayMove && storeState !== 'without-store';
+function mayMove({ replicator }: PlacementPool, { mustStay, storeState, version }: SessionView): boolean {
+  return replicator !== null && version > 0 && replicator.mayMove && storeState !== 'without-store' && !mustStay;
 }
 
 /** The request goes to a server that does not become the owner. */

@@ -652,3 +652,20 @@ test('goes back to where the store says that it was, or nowhere when its provisi
     expect([isBack, out.server, out.former]).toEqual([former === 3, owner, 0]);
   }
 });
+
+test('a refused claim is taken back; of several in a row the store may have recorded the first ones', () => {
+  const [key, now, out] = [{ hi: 7, lo: 9 }, 1000, new Entry()];
+  const claim = { ...settledClaim, provisional: true, announce: true };
+  const table = SessionTable.create({ capacity: 100 });
+  table.bind(key, 1, now, out);
+  table.claim(key, 1, 2, now, out, claim);
+  table.retract(key, 2, 2, now, out);
+  table.find(key, now, out);
+  expect([out.server, out.epoch, out.unsure]).toEqual([1, 1, false]);
+  table.claim(key, 1, 2, now, out, claim);
+  table.confirm(key, 2, 2, 0, now);
+  table.claim(key, 2, 3, now, out, claim);
+  table.retract(key, 3, 3, now, out);
+  table.find(key, now, out);
+  expect([out.server, out.epoch, out.unsure]).toEqual([1, 1, true]);
+});

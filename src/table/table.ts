@@ -333,8 +333,8 @@ export class SessionTable {
   }
 
   /**
-   * The store has refused the claim of that epoch by that server: the session belongs to its former owner, as before. Nothing happens when
-   * the record is another one by now.
+   * The store has refused the claim of that epoch by that server: the session belongs to its former owner, as before. Of several claims in a
+   * row it may have recorded the first ones: then it has to be queried again. Nothing happens when the record is another one by now.
    */
   retract(key: Fingerprint, epoch: number, server: number, now: number, out: Entry): void {
     const { pages, records } = this;
@@ -343,8 +343,11 @@ export class SessionTable {
     const at = pages.probe(page, key);
     const isClaim =
       records.read(at, now, out) === 'live' && out.claiming && out.epoch === epoch && out.server === server;
-    if (isClaim && out.former !== 0 && out.former !== nobody)
-      this.handOver(at, Math.max(1, epoch - out.steps), out.former, now, out, false);
+    if (isClaim && out.former !== 0 && out.former !== nobody) {
+      const { former, steps } = out;
+      this.handOver(at, Math.max(1, epoch - steps), former, now, out, false);
+      if (steps > 1) pages.set(at, record.state, pages.get(at, record.state) | unsure);
+    }
     pages.unlock(page);
   }
 
