@@ -64,11 +64,11 @@ export class RedisGroup {
     return former;
   }
 
-  /** That server is the replica of the present master from now on. Resolves when it has all of it. */
+  /** That server is the replica of the present master from now on. Resolves when it follows it. */
   async rejoin(member: Member): Promise<void> {
     const port = await this.masterPort();
     await startAs(member, port);
-    await until('the former master is in step', () => isInStep(port));
+    await until('the former master follows', async () => (await replicationOf(port)).includes('state=online'));
     await until('the Sentinel knows the former master', () => this.knows(member));
   }
 
@@ -117,10 +117,14 @@ async function startAs({ port, file, program }: Member, master: number | null): 
   await program.start();
 }
 
-/** Its replica has all that it has written. */
-async function isInStep(port: number): Promise<boolean> {
+async function replicationOf(port: number): Promise<string> {
   await using admin = connection(port);
-  const info = await admin.redis.info('replication');
+  return admin.redis.info('replication');
+}
+
+/** Its replica has all that it has written. Under writes that is never so: it says once a second how far it is. */
+async function isInStep(port: number): Promise<boolean> {
+  const info = await replicationOf(port);
   const [, written] = /master_repl_offset:(\d+)/.exec(info) ?? [];
   return info.includes(`state=online,offset=${written},`);
 }
