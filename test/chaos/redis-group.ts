@@ -44,7 +44,8 @@ export class RedisGroup {
       `port ${this.sentinel.port}`,
       `bind ${host}`,
       `sentinel monitor ${group} ${host} ${master.port} 1`,
-      `sentinel down-after-milliseconds ${group} 500`,
+      // Not sooner: it would fail over once more while a new master is busy with its first second, and lose what nobody had paused.
+      `sentinel down-after-milliseconds ${group} 3000`,
       `sentinel failover-timeout ${group} 3000`,
     ];
     writeFileSync(this.sentinel.file, lines.join('\n'));
@@ -119,7 +120,7 @@ async function startAs({ port, file, program }: Member, master: number | null): 
 
 async function replicationOf(port: number): Promise<string> {
   await using admin = connection(port);
-  return admin.redis.info('replication');
+  return await admin.redis.info('replication');
 }
 
 /** Its replica has all that it has written. Under writes that is never so: it says once a second how far it is. */
