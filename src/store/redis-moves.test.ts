@@ -22,7 +22,7 @@ describe.skipIf(findProgram('redis') === undefined && !onContinuousIntegration()
   });
 
   const openStore = (node = 'aaaaaaaa') => {
-    const options = { ...caseOptions, timeout: 5000, history, node };
+    const options = { ...caseOptions, timeout: 5000, history: node === '' ? 0 : history, node };
     return RedisStore.open(redisAddress(server.url), options, () => Date.now(), systemTimers);
   };
   async function follow(pool: string, kept = history) {
@@ -137,6 +137,18 @@ describe.skipIf(findProgram('redis') === undefined && !onContinuousIntegration()
       expect(await two.claim(bare, 2, 7, 60_000, { returnTo: 6 })).toMatchObject({ state: 'claimed', returnTo: 5 });
     } finally {
       await Promise.all([one.close(), two.close()]);
+    }
+  });
+
+  test('a single balancer is not told where the session was: it knows that itself', async () => {
+    const store = await openStore('');
+    const key = newKey();
+    try {
+      await store.put(key, putOf({ owner: 5 }));
+      expect(await store.claim(key, 1, 6, 60_000)).not.toHaveProperty('returnTo');
+      expect(await store.claim(key, 2, 7, 60_000)).not.toHaveProperty('returnTo');
+    } finally {
+      await store.close();
     }
   });
 

@@ -144,10 +144,12 @@ export function scriptsFor(history: number) {
       redis.call('HSET', KEYS[1], 'h', node)
       return {'held'}
     end
-    home = k[3]
-    if k[12] and k[12] ~= '0' and k[9] and clock() - k[9] < ${homeMs} then home = k[12] end
     redis.call('HSET', KEYS[1], 'o', ARGV[2], 'e', ARGV[4])
+    -- A single balancer knows better than its store where a session was.
+    home = ''
     if node ~= '' then
+      home = k[3]
+      if k[12] and k[12] ~= '0' and k[9] and clock() - k[9] < ${homeMs} then home = k[12] end
       redis.call('HSET', KEYS[1], 'n', node, 't', clock(), 'f', home == ARGV[2] and '0' or home)
       redis.call('HDEL', KEYS[1], 'h')
     end

@@ -26,7 +26,6 @@ describe.each(runtimes)('an outage of all servers of a fleet on %s', (runtime) =
     const homes = await Promise.all(
       clients.map(async (client, n) => (await client.askForChange(fleet.nodes[n % fleet.nodes.length]!)).server),
     );
-    expect(new Set(homes)).toEqual(new Set(names));
 
     await Promise.all(names.map((name) => fleet.server(name).kill()));
     for (let round = 0; round < rounds; round++) {
