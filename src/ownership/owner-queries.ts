@@ -16,9 +16,9 @@ import type { TableUpdates } from './table-updates.ts';
 
 /**
  * The result of a question. known: the table has the answer, look it up again. ended: the session ended before the question, so long ago
- * that the table may not have it. rotated: it has had another id for a moment, which its client may not have yet. lost: the store no longer has the copy that it had. ending: the session is over, but the store has not
- * recorded it yet. postponed: the store was not asked, because too many new names are being recorded; a later request does it. held: the
- * session keeps its owner, for the time being.
+ * that the table may not have it. rotated: it has had another id for a moment, which its client may not have yet. lost: the store no longer
+ * has the copy that it had. ending: the session is over, but the store has not recorded it yet. postponed: the store was not asked, because
+ * too many new names are being recorded; a later request does it. held: the session keeps its owner, for the time being.
  */
 export type QueryOutcome = 'known' | 'ended' | 'rotated' | 'failed' | 'lost' | 'ending' | 'postponed' | 'held';
 

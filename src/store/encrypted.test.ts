@@ -4,7 +4,7 @@ import { caseOptions, newKey, putOf } from '../../test/support/store-contract.ts
 import { testCases } from '../../test/support/store-suite.ts';
 import { EncryptedStore, sealBytes } from './encrypted.ts';
 import { MemoryStore } from './memory.ts';
-import { silentEviction } from './store.ts';
+import { type Store, silentEviction } from './store.ts';
 
 const secret = Buffer.alloc(32, 's');
 
@@ -83,6 +83,20 @@ test('a copy that was changed, moved to another session, or sealed with another 
   const stranger = new EncryptedStore(inner, Buffer.alloc(32, 't'), caseOptions.stateBytes);
   await expect(stranger.read(key)).rejects.toMatchObject(damaged);
   await expect(stranger.claim(key, 1, 8, 1000)).rejects.toMatchObject(damaged);
+});
+
+test('a claim passes with its details, and its answer with where the session was', async () => {
+  const { inner, store } = open();
+  const key = newKey();
+  await store.put(key, putOf());
+  const claim = inner.claim.bind(inner);
+  const details: unknown[] = [];
+  inner.claim = async (...[, , , , last]: Parameters<Store['claim']>) => {
+    details.push(last);
+    return { ...(await claim(key, 1, 8, 1000)), returnTo: 7 };
+  };
+  expect(await store.claim(key, 1, 8, 1000, { returnTo: 7 })).toMatchObject({ state: 'claimed', returnTo: 7 });
+  expect(details).toEqual([{ returnTo: 7 }]);
 });
 
 test('a short secret is refused', () => {

@@ -12,7 +12,6 @@ import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } f
 import { checkKey, checkPut, checkRotate, checkUser } from './check.ts';
 import { rotateLatest, type SteppedStore } from './rules.ts';
 import {
-  type ClaimDetails,
   type ClaimResult,
   type Copy,
   type EndResult,
@@ -75,15 +74,9 @@ export class EncryptedStore implements SteppedStore {
     return this.store.put(this.hidden(key), this.seal(key, put));
   }
 
-  async claim(
-    key: SessionKey,
-    epoch: number,
-    owner: number,
-    ttl: number,
-    details: ClaimDetails = {},
-  ): Promise<ClaimResult> {
-    const result = await this.store.claim(this.hidden(key), epoch, owner, ttl, details);
-    return result.state === 'claimed' ? { state: 'claimed', copy: this.open(key, result.copy) } : result;
+  async claim(...[key, ...rest]: Parameters<SteppedStore['claim']>): Promise<ClaimResult> {
+    const result = await this.store.claim(this.hidden(key), ...rest);
+    return result.state === 'claimed' ? { ...result, copy: this.open(key, result.copy) } : result;
   }
 
   async destroy(key: SessionKey, epoch: number): Promise<EndResult> {

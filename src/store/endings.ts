@@ -10,7 +10,6 @@ import type { Timers } from '../time/clock.ts';
 import { within } from '../time/within.ts';
 import type { Ending, EndingsJournal } from './endings-journal.ts';
 import {
-  type ClaimDetails,
   type ClaimResult,
   type EndResult,
   type Found,
@@ -100,15 +99,9 @@ export class EndingStore implements Store {
     return this.logFailure(this.store.put(key, put));
   }
 
-  async claim(
-    key: SessionKey,
-    epoch: number,
-    owner: number,
-    ttl: number,
-    details: ClaimDetails = {},
-  ): Promise<ClaimResult> {
+  async claim(...[key, ...rest]: Parameters<Store['claim']>): Promise<ClaimResult> {
     this.refuseEnding(key);
-    return this.logFailure(this.store.claim(key, epoch, owner, ttl, details));
+    return this.logFailure(this.store.claim(key, ...rest));
   }
 
   async rotate(key: SessionKey, to: SessionId, put: Put): Promise<RotateResult> {

@@ -94,7 +94,7 @@ export function delegate(store: Store): Store {
     },
     read: (key) => store.read(key),
     put: (key, put) => store.put(key, put),
-    claim: (key, epoch, owner, ttl, details) => store.claim(key, epoch, owner, ttl, details),
+    claim: (...claim) => store.claim(...claim),
     destroy: (key, epoch) => store.destroy(key, epoch),
     rotate: (key, to, put) => store.rotate(key, to, put),
     touch: (key, epoch, ttl) => store.touch(key, epoch, ttl),
@@ -130,7 +130,7 @@ function fatal(store: Store): Pick<Store, 'put' | 'claim' | 'touch' | 'destroy' 
   };
   return {
     put: (key, put) => orEnd(store.put(key, put)),
-    claim: (key, epoch, owner, ttl, details) => orEnd(store.claim(key, epoch, owner, ttl, details)),
+    claim: (...claim) => orEnd(store.claim(...claim)),
     touch: (key, epoch, ttl) => orEnd(store.touch(key, epoch, ttl)),
     destroy: (key, epoch) => orEnd(store.destroy(key, epoch)),
     rotate: (key, to, put) => orEnd(store.rotate(key, to, put)),
@@ -151,7 +151,7 @@ function forgetful(store: Store): Pick<Store, 'read' | 'put' | 'claim' | 'touch'
   return {
     read: (key) => store.read(now(key)),
     put: (key, put) => store.put(now(key), put),
-    claim: (key, epoch, owner, ttl, details) => store.claim(now(key), epoch, owner, ttl, details),
+    claim: (key, ...rest) => store.claim(now(key), ...rest),
     touch: (key, epoch, ttl) => store.touch(now(key), epoch, ttl),
     destroy: async (key, epoch) => {
       const result = await store.destroy(now(key), epoch);

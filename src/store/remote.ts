@@ -4,7 +4,6 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import {
-  type ClaimDetails,
   type ClaimResult,
   type Copy,
   type EndResult,
@@ -144,8 +143,8 @@ export class RemoteStore implements Store {
     return this.call('put', key, { ...put, data: compact(put.data) });
   }
 
-  claim(key: SessionKey, epoch: number, owner: number, ttl: number, details: ClaimDetails = {}): Promise<ClaimResult> {
-    return this.call('claim', key, epoch, owner, ttl, details);
+  claim(...claim: Parameters<Store['claim']>): Promise<ClaimResult> {
+    return this.call('claim', ...claim);
   }
 
   destroy(key: SessionKey, epoch: number): Promise<EndResult> {

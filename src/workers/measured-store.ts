@@ -5,7 +5,6 @@
 import { histogramWords, observe } from '../metrics/histogram.ts';
 import type { StoreFigures } from '../metrics/store-families.ts';
 import {
-  type ClaimDetails,
   type ClaimResult,
   type Copy,
   type EndResult,
@@ -77,8 +76,8 @@ export class MeasuredStore implements Store {
     return this.measure('put', this.store.put(key, put));
   }
 
-  claim(key: SessionKey, epoch: number, owner: number, ttl: number, details: ClaimDetails = {}): Promise<ClaimResult> {
-    return this.measure('claim', this.store.claim(key, epoch, owner, ttl, details));
+  claim(...claim: Parameters<Store['claim']>): Promise<ClaimResult> {
+    return this.measure('claim', this.store.claim(...claim));
   }
 
   destroy(key: SessionKey, epoch: number): Promise<EndResult> {

@@ -5,9 +5,9 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { findProgram } from '../support/programs.ts';
+import { until } from '../support/until.ts';
 import { Program } from './program.ts';
 
 const host = '127.0.0.1';
@@ -39,7 +39,7 @@ export class RedisGroup {
     const [master, replica] = this.members;
     await startAs(master, null);
     await startAs(replica, master.port);
-    await until('the replica is in step', () => isInStep(master.port));
+    await untilThere('the replica is in step', () => isInStep(master.port));
     const lines = [
       `port ${this.sentinel.port}`,
       `bind ${host}`,
@@ -50,7 +50,7 @@ export class RedisGroup {
     ];
     writeFileSync(this.sentinel.file, lines.join('\n'));
     await this.sentinel.program.start();
-    await until('the Sentinel knows the replica', () => this.knows(replica));
+    await untilThere('the Sentinel knows the replica', () => this.knows(replica));
   }
 
   /** Kills the master once its replica has all of it. Resolves with that server when the other one is the master. */
@@ -59,9 +59,9 @@ export class RedisGroup {
     const former = this.members.find((one) => one.port === port)!;
     await using admin = connection(port);
     await admin.redis.call('CLIENT', 'PAUSE', String(stepLimit), 'WRITE');
-    await until('the replica is in step', () => isInStep(port));
+    await untilThere('the replica is in step', () => isInStep(port));
     await former.program.end('SIGKILL');
-    await until('the replica is the master', async () => (await this.masterPort()) !== port);
+    await untilThere('the replica is the master', async () => (await this.masterPort()) !== port);
     return former;
   }
 
@@ -69,8 +69,8 @@ export class RedisGroup {
   async rejoin(member: Member): Promise<void> {
     const port = await this.masterPort();
     await startAs(member, port);
-    await until('the former master follows', async () => (await replicationOf(port)).includes('state=online'));
-    await until('the Sentinel knows the former master', () => this.knows(member));
+    await untilThere('the former master follows', async () => (await replicationOf(port)).includes('state=online'));
+    await untilThere('the Sentinel knows the former master', () => this.knows(member));
   }
 
   private async masterPort(): Promise<number> {
@@ -89,17 +89,22 @@ export class RedisGroup {
   }
 }
 
+/** The program; throws when it is not installed. */
+export function redisServer(): string {
+  const file = findProgram('redis');
+  if (file === undefined) throw new Error('redis-server is not installed (apt-get install redis-server)');
+  return file;
+}
+
 function memberAt(port: number, folder: string, options: readonly string[] = []): Member {
   const dir = join(folder, `redis-${port}`);
   mkdirSync(dir);
   const file = join(dir, 'redis.conf');
-  const program = findProgram('redis');
-  if (program === undefined) throw new Error('redis-server is not installed (apt-get install redis-server)');
   const ready = /Ready to accept connections|MASTER <-> REPLICA sync|monitor master/;
   return {
     port,
     file,
-    program: new Program({ name: `redis ${port}`, file: program, args: [file, ...options], ready }),
+    program: new Program({ name: `redis ${port}`, file: redisServer(), args: [file, ...options], ready }),
   };
 }
 
@@ -136,10 +141,7 @@ function connection(port: number): { readonly redis: Redis } & AsyncDisposable {
   return { redis, [Symbol.asyncDispose]: async () => redis.disconnect() };
 }
 
-/** Rejects when it does not become true in time. */
-async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  for (const end = performance.now() + stepLimit; performance.now() < end; await sleep(50)) {
-    if (await isSo().catch(() => false)) return;
-  }
-  throw new Error(`not in ${stepLimit} ms: ${what}`);
+/** A server that does not answer is not there yet. */
+function untilThere(what: string, check: () => Promise<boolean>): Promise<void> {
+  return until(what, () => check().catch(() => false), stepLimit);
 }

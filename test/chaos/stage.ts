@@ -18,12 +18,11 @@ import type { InjectedFault } from '../../src/store/injected-fault.ts';
 import { limpetCommand, programOf } from '../support/command.ts';
 import { FakeDns } from '../support/dns-server.ts';
 import { ask, tellServer } from '../support/peers.ts';
-import { findProgram } from '../support/programs.ts';
 import type { Runtime } from '../support/runtimes.ts';
 import { type Disk, diskAt } from './disk.ts';
 import { Journal } from './journal.ts';
 import { Program } from './program.ts';
-import { RedisGroup } from './redis-group.ts';
+import { RedisGroup, redisServer } from './redis-group.ts';
 import { Traffic } from './traffic.ts';
 import { Wire } from './wire.ts';
 
@@ -446,10 +445,8 @@ function redisAt(port: number, folder: string): Program {
   const dir = join(folder, 'redis');
   mkdirSync(dir);
   const files = ['--dir', dir, '--save', '', '--appendonly', 'yes', '--appendfsync', 'always'];
-  const file = findProgram('redis');
-  if (file === undefined) throw new Error('redis-server is not installed (apt-get install redis-server)');
   const args = ['--bind', '127.0.0.1', '--port', String(port), ...files];
-  return new Program({ name: 'redis', file, args, ready: /Ready to accept connections/ });
+  return new Program({ name: 'redis', file: redisServer(), args, ready: /Ready to accept connections/ });
 }
 
 /** Whoever is asked may be stopped, or his connections held: two seconds, and it has failed. */
