@@ -125,7 +125,6 @@ async function measureTime(runtime: Runtime): Promise<void> {
   const node = fleet.nodes[0]!;
   await using alone = await startLimpet(runtime, { config: withoutFleet(fleet) });
   const [on, off] = [await Load.open(node.process), await Load.open(alone)];
-  const rest = await Promise.all([atRest(node.process), atRest(alone)]);
   const times: { on: number[]; off: number[] } = { on: [], off: [] };
   const requests = Number(values.requests);
   // What the runtime compiles while it runs.
@@ -135,6 +134,7 @@ async function measureTime(runtime: Runtime): Promise<void> {
     const order = round % 2 === 0 ? (['on', 'off'] as const) : (['off', 'on'] as const);
     for (const which of order) times[which].push(await (which === 'on' ? on : off).run(requests));
   }
+  const rest = await Promise.all([atRest(node.process), atRest(alone)]);
   const [a, b] = [medianOf(times.on), medianOf(times.off)];
   console.log(
     `== ${runtime}: processor time of a request that reads with a cookie, one worker, medians of ${values.rounds}`,

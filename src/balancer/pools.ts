@@ -86,23 +86,27 @@ export function createPool(options: PoolOptions, deps: PoolDependencies): Pool {
   const hashOwners = new HashOwners(fleet);
   const seconds = () => unixSeconds(clock);
   const rebalancer = new Rebalancer(options.rebalance, fleet, shared.table, seconds);
+  const sharedOwners = createSharedOwners(options, fleet, { ...deps, ...shared, clock, events });
+  const choose: PoolParts['choose'] = (key, excluded) => {
+    if (fleet.snapshot.panic) shared.counters.add(counter.panic_choices);
+    return chooser.choose(key, excluded);
+  };
+  const chooseSubstitute: PoolParts['chooseSubstitute'] = (key, excluded) => substitutes.choose(key, excluded);
   const parts: PoolParts = {
     fleet,
     affinities: options.affinity.map((affinity) => affinityOf(affinity, options, fleet, deps)),
     whenOwnerFails: options.affinity.map(({ whenOwnerFails }) => whenOwnerFails),
     table: shared.table,
     copies: createReplication(options, fleet, { ...deps, ...shared, clock, events }),
-    sharedOwners: createSharedOwners(options, fleet, { ...deps, ...shared, clock, events }),
+    sharedOwners,
     shouldRebalance: (owner) => rebalancer.shouldRebalance(owner),
     evensOut: (from, to) => rebalancer.evensOut(from, to),
-    choose: (key, excluded) => {
-      if (fleet.snapshot.panic) shared.counters.add(counter.panic_choices);
-      return chooser.choose(key, excluded);
-    },
+    choose,
+    chooseNewOwner: sharedOwners === null ? choose : chooseSubstitute,
     lacksRoom: (excluded) => chooser.lacksRoom(excluded),
     hashOwner: (key) => hashOwners.of(key),
     chooseForKey: (key, excluded) => byKey.choose(key, excluded),
-    chooseSubstitute: (key, excluded) => substitutes.choose(key, excluded),
+    chooseSubstitute,
     health: healthOf(options, deps),
     misframed: ({ identity }, how) => deps.report(name, identity, { what: 'misframed', how }),
     drainAsked: ({ identity }, asked) => deps.report(name, identity, { what: 'drain-asked', asked }),

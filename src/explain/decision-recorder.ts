@@ -92,6 +92,7 @@ export class DecisionRecorder {
       affinities: parts.affinities.map((affinity, i) => this.recordAffinity(affinity, options, i)),
       table: this.recordTable(parts),
       choose: (key, excluded) => note('policy', parts.choose(key, excluded)),
+      chooseNewOwner: (key, excluded) => note('policy', parts.chooseNewOwner(key, excluded)),
       chooseForKey: (key, excluded) => note('key', parts.chooseForKey(key, excluded)),
       hashOwner: (key) => note('hash-owner', parts.hashOwner(key)),
       chooseSubstitute: (key, excluded) => note('substitute', parts.chooseSubstitute(key, excluded)),

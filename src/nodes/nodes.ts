@@ -64,6 +64,8 @@ interface Seen {
   /** Ours, monotonic: when we saw that for the first time. */
   seen: number;
   digest: ConfigDigest | null;
+  /** The comparison of that digest with ours; null: there was none yet. */
+  compared: { readonly own: ConfigDigest; readonly other: ConfigDigest; readonly fields: readonly string[] } | null;
   /** Beats in which the config differed in the same way. */
   differed: { readonly text: string; readonly beats: number; readonly isTold: boolean };
 }
@@ -293,6 +295,7 @@ export class Nodes {
         // Of one that is new here, what the clock of the store says: it may be gone for long.
         seen: known?.at === at ? known.seen : now - (known == null ? Math.max(0, this.storeTime - at) : 0),
         digest: known?.digest ?? null,
+        compared: known?.compared ?? null,
         differed: known?.differed ?? { text: '', beats: 0, isTold: false },
       };
       if (report.id === id) {
@@ -354,8 +357,7 @@ export class Nodes {
   /** Told when it has been so for some beats: during a rolling reload the configs differ, and nothing is wrong. */
   private compare(seen: Seen): void {
     if (seen.digest === null) return;
-    const fields = differencesOf(this.deps.digest(), seen.digest);
-    const text = formatFields(fields);
+    const text = formatFields(this.differencesOf(seen));
     const { differed } = seen;
     seen.differed =
       differed.text === text ? { ...differed, beats: differed.beats + 1 } : { text, beats: 1, isTold: false };
@@ -424,7 +426,6 @@ export class Nodes {
 
   private knownOf(seen: Seen): KnownNode {
     const { report, at, digest } = seen;
-    const differs = digest === null ? [] : differencesOf(this.deps.digest(), digest);
     return {
       report,
       isOwn: seen === this.own,
@@ -432,8 +433,19 @@ export class Nodes {
       age: Math.max(0, this.storeTime - at),
       clockAhead: report.clock - at,
       digest,
-      differs,
+      differs: this.differencesOf(seen),
     };
+  }
+
+  /** Compared once for each pair of configs: they may name thousands of servers. */
+  private differencesOf(seen: Seen): readonly string[] {
+    const own = this.deps.digest();
+    const other = seen.digest;
+    if (other === null) return [];
+    if (seen.compared?.own !== own || seen.compared.other !== other) {
+      seen.compared = { own, other, fields: differencesOf(own, other) };
+    }
+    return seen.compared.fields;
   }
 
   private isLive(seen: Seen): boolean {

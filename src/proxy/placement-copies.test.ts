@@ -59,6 +59,7 @@ function stage({
       fleet,
       configVersion: { isStale },
       choose,
+      chooseNewOwner: choose,
       chooseForKey: choose,
       chooseSubstitute: choose,
       lacksRoom: () => true,

@@ -23,6 +23,11 @@ export interface ServerChoice {
   chooseForKey(key: number, excluded: Excluded): Server | undefined;
   /** Instead of an owner that cannot serve: hashing chooses among the servers that are up. */
   chooseSubstitute(key: number, excluded: Excluded): Server | undefined;
+  /**
+   * The new owner of a session whose owner failed: a policy chooses. In a fleet the same server as `chooseSubstitute`, so that all nodes
+   * choose the same one, whether the store answers them or not.
+   */
+  chooseNewOwner(key: number, excluded: Excluded): Server | undefined;
   /** Some server that is not excluded lacks nothing but room. */
   lacksRoom(excluded: Excluded): boolean;
   /** One session should leave that owner now, for any server but these; null: it stays. */

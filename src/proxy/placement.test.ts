@@ -33,6 +33,7 @@ function stage(whenOwnerFull: PoolSettings['whenOwnerFull'], secondFull = false)
     evensOut: () => false,
     table: SessionTable.create({ capacity: 1000 }),
     choose: withRoom,
+    chooseNewOwner: withRoom,
     chooseSubstitute: withRoom,
     chooseForKey: withRoom,
     lacksRoom: () => true,

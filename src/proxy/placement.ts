@@ -163,7 +163,7 @@ export class Placement {
       return;
     }
     for (let owners = 0; owners < maxOwners; owners++) {
-      const proposed = formerOwner(pool, session, excluded) ?? pool.parts.choose(key, excluded);
+      const proposed = formerOwner(pool, session, excluded) ?? pool.parts.chooseNewOwner(key, excluded);
       const server = this.take(pool, proposed, excluded);
       if (server === null) return;
       const owner = pool.claims.claim(session, server, now);

@@ -33,6 +33,7 @@ export class FleetOwners {
   private readonly renewal: OwnerRenewal;
   private readonly moves: RedisMoves;
   private readonly agreements: MoveAgreements;
+  private isStopped = false;
   private cancelTimer: () => void = () => {};
 
   constructor(connection: RedisConnection, { history }: FleetOptions, deps: FleetOwnersDependencies) {
@@ -74,12 +75,15 @@ export class FleetOwners {
     this.look();
   }
 
+  /** For good. */
   stop(): void {
+    this.isStopped = true;
     this.cancelTimer();
     this.renewal.stop();
   }
 
   private look(): void {
+    if (this.isStopped) return;
     this.cancelTimer = this.deps.timers.after(lookPauseMs, () => void this.moves.readAll().finally(() => this.look()));
   }
 }

@@ -31,6 +31,7 @@ export class OwnerRenewal {
   private pauseMs = shortestPauseMs;
   /** Unix seconds: sessions that were seen before have been renewed. */
   private since = 0;
+  private isStopped = false;
   private cancelTimer: () => void = () => {};
 
   constructor(deps: OwnerRenewalDependencies) {
@@ -44,10 +45,13 @@ export class OwnerRenewal {
   }
 
   start(): void {
+    if (this.isStopped) return;
     this.cancelTimer = this.deps.timers.after(this.pauseMs, () => void this.run().finally(() => this.start()));
   }
 
+  /** For good. */
   stop(): void {
+    this.isStopped = true;
     this.cancelTimer();
   }
 

@@ -15,6 +15,8 @@ export interface ProofSetup {
   readonly runtime: Runtime;
   readonly nodes: number;
   readonly servers: number;
+  /** Of each node; default 1. */
+  readonly workers?: number;
   readonly clientsOfKind: number;
   readonly kinds?: readonly Kind[];
   /** Changes of the fleet, one after the other: by name, or so many by chance. */
@@ -177,7 +179,7 @@ export async function prove(setup: ProofSetup): Promise<ProofReport> {
     servers: names,
     kinds: setup.kinds ?? kinds,
     pool: { health: { passive: { ejection, maxEjection: ejection } } },
-    config: { table: { save: '1s' }, workers: 1 },
+    config: { table: { save: '1s' }, workers: setup.workers ?? 1 },
     // A machine that is slow is not a store that is away; where claims have to wait, nobody stands in: the logs could not tell it from an owner.
     fleet: { timeout: '10s', ...(store === 'cluster' && { whenStoreLost: 'reject' }) },
     store,

@@ -15,6 +15,7 @@ const help = `npm run fleet:proof [-- options]
   --store NAME     redis (default), or cluster: three primaries, and slots are moved between them
   --nodes N        default 3
   --servers N      default 6
+  --workers N      of each node (default 1)
   --clients N      of each kind of affinity (default 8)
   --changes N      of the fleet, by chance (default 60): ${changeNames('redis').join(', ')};
                    with a cluster also: ${changeNames('cluster').slice(changeNames('redis').length).join(', ')}
@@ -33,6 +34,7 @@ async function main(): Promise<number> {
       store: text,
       nodes: text,
       servers: text,
+      workers: text,
       clients: text,
       changes: text,
       requests: text,
@@ -54,6 +56,7 @@ async function main(): Promise<number> {
   const setup = {
     nodes,
     servers: count('servers', values.servers ?? '6'),
+    workers: count('workers', values.workers ?? '1'),
     clientsOfKind: count('clients', values.clients ?? '8'),
     changes: count('changes', values.changes ?? '60'),
     requests: count('requests', values.requests ?? '500'),
