@@ -94,6 +94,15 @@ export class OwnerQueries {
     return { outcome: rotatedAgoMs < recentEndSeconds * 1000 ? 'rotated' : 'ended', copy: null };
   }
 
+  /** The store says that the session has ended, or has another id: also of an end of which this balancer has not been told yet. */
+  async isOver(session: SessionView): Promise<boolean> {
+    const { access, counters } = this.deps;
+    counters.add(counter.sessions_queried);
+    // Not the answer to another question, which may be older than the response that waits for this one.
+    const found = await access.call(access.store.read(this.refOf(session).key));
+    return found !== null && (found.state === 'ended' || found.state === 'ending');
+  }
+
   /**
    * Announces to the store that `server` owns the session from its epoch on. `copy`: the state that the store answered with, if it is
    * small enough to be sent along with the request.

@@ -12,9 +12,10 @@ import { type GateReplicator, StoreGate } from './store-gate.ts';
 type QueryDone = (outcome: QueryOutcome, copy: SentCopy | null) => void;
 
 /** An exchange, and a store that answers when the test says so. */
-function stage({ degrade = false, isBound = true, keepsCopies = true } = {}) {
+function stage({ degrade = false, isBound = true, keepsCopies = true, replication = 'sync' as 'sync' | 'async' } = {}) {
   const told: string[] = [];
   const kept: { readonly command: SessionCommand; readonly done: (outcome: PutOutcome) => void }[] = [];
+  const checked: ((isOver: boolean) => Promise<void>)[] = [];
   const asked: { readonly what: 'query' | 'announce'; readonly done: QueryDone }[] = [];
   const session = sessionOf({ recognised: true });
   const counters = new Counters();
@@ -32,7 +33,7 @@ function stage({ degrade = false, isBound = true, keepsCopies = true } = {}) {
     counters,
   );
   const replicator: GateReplicator = {
-    settings: { timeoutMs: 1000, degrade },
+    settings: { timeoutMs: 1000, degrade, replication },
     keepsCopies,
     responses: {
       keep: (_session, _server, command, done) => {
@@ -46,6 +47,15 @@ function stage({ degrade = false, isBound = true, keepsCopies = true } = {}) {
       query: (_session, done) => asked.push({ what: 'query', done }),
       announce: (_session, _server, done) => asked.push({ what: 'announce', done }),
       giveBack: () => {},
+      isOver: () => {
+        const { promise, resolve } = Promise.withResolvers<boolean>();
+        // Resolves when the gate has been told.
+        checked.push(async (isSo) => {
+          resolve(isSo);
+          await promise;
+        });
+        return promise;
+      },
     },
   };
   const hold = (version: number, more = '') => {
@@ -58,7 +68,7 @@ function stage({ degrade = false, isBound = true, keepsCopies = true } = {}) {
   };
   gate.begin();
   const query = () => gate.query(server, replicator);
-  return { gate, session, counters, told, kept, asked, hold, query, replicator };
+  return { gate, session, counters, told, kept, asked, checked, hold, query, replicator };
 }
 
 test('an answer is held once: read again when the store has it, it passes', () => {
@@ -222,5 +232,60 @@ describe('a copy that the store does not take', () => {
     const put = { epoch: 1, version: 1, ttl: 60, by: 'p', data: Buffer.from('x') };
     expect(gate.mustHoldEnd({ put, ended: 0, rotate: '' }, replicator)).toBe(true);
     expect([told, kept.length]).toEqual([['bad-response'], 0]);
+  });
+});
+
+describe('a token for another owner', () => {
+  const changed = (options = {}) => {
+    const scene = stage(options);
+    scene.session.changeBinding('changed');
+    return { ...scene, holdToken: () => scene.gate.mustHoldToken(scene.replicator) };
+  };
+
+  test.each([
+    [false, 'changed'],
+    [true, 'withheld'],
+  ] as const)('waits for the store, once; its session is over: %s', async (isOver, binding) => {
+    const { session, told, checked, holdToken } = changed();
+    expect(holdToken()).toBe(true);
+    await checked[0]!(isOver);
+    expect([told, session.binding]).toEqual([['wait', 'proceed'], binding]);
+    expect([holdToken(), checked.length]).toEqual([false, 1]);
+  });
+
+  test('is given when the store does not answer in time: nothing ends without it', async () => {
+    const { gate, session, told, checked, holdToken, replicator } = changed();
+    holdToken();
+    gate.onPutTimeout(replicator);
+    await checked[0]!(true);
+    expect([told, session.binding]).toEqual([['wait', 'proceed'], 'changed']);
+  });
+
+  test('is looked at once more with the response to the next attempt', async () => {
+    const { gate, told, checked, holdToken } = changed();
+    holdToken();
+    gate.onRetry();
+    await checked[0]!(true);
+    expect(told).toEqual(['wait']);
+    expect([holdToken(), checked.length]).toEqual([true, 2]);
+  });
+
+  test.each([
+    ['sync', false],
+    ['async', true],
+  ] as const)('with a change that the store has kept (%s): waits %s', (replication, expected) => {
+    const { kept, hold, holdToken } = changed({ replication });
+    hold(1);
+    kept[0]!.done('kept');
+    expect(holdToken()).toBe(expected);
+  });
+
+  test.each([
+    ['no token of it is given', (scene: ReturnType<typeof stage>) => scene.session.changeBinding('withheld')],
+    ['the session is new to the client', (scene: ReturnType<typeof stage>) => scene.session.changeBinding('must-bind')],
+  ])('does not wait: %s', (_, prepare) => {
+    const scene = stage();
+    prepare(scene);
+    expect(scene.gate.mustHoldToken(scene.replicator)).toBe(false);
   });
 });

@@ -43,6 +43,8 @@ export interface GateOwners {
 
 /** What is needed of the pool's replicator. */
 export interface GateReplicator extends GateOwners {
+  readonly settings: Pick<ReplicatorSettings, 'degrade' | 'timeoutMs' | 'replication'>;
+  readonly queries: Pick<OwnerQueries, 'query' | 'announce' | 'giveBack' | 'isOver'>;
   readonly responses: Pick<ResponseReplication, 'keep' | 'apply' | 'adoptPut'>;
 }
 
@@ -78,6 +80,8 @@ export class StoreGate {
   /** The store is recording names that the response gives to sessions; null: it is not. */
   private recording: GateOwners | null = null;
   private isOwnerUncertain = false;
+  /** The store is asked whether the client may get the session's id with a new token, or was. */
+  private idCheck: 'none' | 'running' | 'done' = 'none';
   /** Goes up with everything that makes the result of an earlier call void. */
   private generation = 0;
   private questions = 0;
@@ -92,6 +96,7 @@ export class StoreGate {
     this.cookie = undefined;
     this.degraded = this.isOwnerUncertain = false;
     this.recording = null;
+    this.idCheck = 'none';
     this.questions = 0;
   }
 
@@ -107,6 +112,7 @@ export class StoreGate {
     this.command = null;
     this.cookie = undefined;
     this.recording = null;
+    this.idCheck = 'none';
     this.degraded = this.isOwnerUncertain;
   }
 
@@ -229,6 +235,33 @@ export class StoreGate {
     return false;
   }
 
+  /**
+   * The response gives the client a token because its session has another owner. At another balancer the session may just have ended, or got
+   * another id, whose token the client already has: this one would replace it. So the store is asked first, unless it has just kept a
+   * change of the session. Without an answer the token is given: nothing ends without the store, and other balancers must not take the
+   * session to a former owner. True: the response has to wait for `proceed`.
+   */
+  mustHoldToken(replicator: GateReplicator): boolean {
+    const { session } = this.owner;
+    const isKept = this.command !== null && replicator.settings.replication !== 'async';
+    if (this.idCheck !== 'none' || isKept || session.binding !== 'changed') return false;
+    if (session.recognition.kind !== 'token') return false;
+    this.idCheck = 'running';
+    const generation = ++this.generation;
+    void replicator.queries.isOver(session).then((isOver) => {
+      if (this.generation === generation) this.onIdChecked(isOver);
+    });
+    this.owner.waitForCopy(replicator.settings.timeoutMs);
+    return true;
+  }
+
+  private onIdChecked(isOver: boolean): void {
+    this.generation++;
+    this.idCheck = 'done';
+    if (isOver) this.owner.session.changeBinding('withheld');
+    this.owner.proceed();
+  }
+
   /** Its trailers have a command: the end of the response has to wait. */
   mustHoldEnd(command: SessionCommand | 'bad', replicator: GateReplicator): boolean {
     if (this.command === command) return false;
@@ -241,6 +274,10 @@ export class StoreGate {
   onPutTimeout(replicator: GateReplicator | null): void {
     if (this.recording !== null) {
       this.onRecorded(false);
+      return;
+    }
+    if (this.idCheck === 'running') {
+      this.onIdChecked(false);
       return;
     }
     if (replicator === null) return;

@@ -132,7 +132,8 @@ export class SessionBinding {
       return;
     }
     if (gate.cookie !== undefined) recognition.affinity?.shape?.(recognition, gate.cookie);
-    if (session.isBindingDue && mustWithhold(pool, session)) session.changeBinding('withheld');
+    if (session.isBindingDue && pool.replicator?.responses.hasEnded(session) === true)
+      session.changeBinding('withheld');
     // In the pool's order: a new session that the app has named needs no cookie of ours on top.
     for (let i = 0; i < affinities.length; i++) this.bindOne(affinities[i]!, i, head, server, gate, edit);
     this.readsBody = recognition.reader !== null && this.sniffer.begin(recognition.reader, head);
@@ -191,16 +192,6 @@ export class SessionBinding {
 }
 
 const learns = ({ learn }: Affinity): boolean => learn !== undefined;
-
-/**
- * The client may have another id by now, which this one must not replace. Of a session that has got that at another balancer this one is told a moment
- * later: so a token is not given for another owner alone, where the store knows the owner anyway.
- */
-function mustWithhold({ replicator, recorder }: ClientRequest['pool'], session: Session): boolean {
-  if (replicator === null) return false;
-  const isOwnerAlone = session.binding === 'changed' && !session.recognition.tokenDue;
-  return (isOwnerAlone && recorder !== null) || replicator.responses.hasEnded(session);
-}
 
 /** Why the session has left its former owner; undefined: that is not in the pool any more. */
 function reasonOf(name: OwnerChangeName, former: Server | undefined): string {

@@ -74,7 +74,8 @@ export class ResponseHold implements StoreGateOwner {
   mustHold(head: ResponseHead): boolean {
     const { replicator, recorder } = this.request.pool;
     if (recorder !== null && this.holdUntil(this.binding.learn(head, this.attempt.server))) return true;
-    return replicator !== null && this.gate.mustHold(head, replicator);
+    if (replicator === null) return false;
+    return this.gate.mustHold(head, replicator) || (recorder !== null && this.gate.mustHoldToken(replicator));
   }
 
   mustHoldEnd(command: SessionCommand | 'bad'): boolean {

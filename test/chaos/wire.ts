@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-type State = 'fine' | 'slow' | 'held';
+type State = 'fine' | 'slow' | 'held' | 'answers-held';
 
 export class Wire {
   readonly name: string;
@@ -55,6 +55,16 @@ export class Wire {
     this.state = 'held';
   }
 
+  /** Nothing comes back. What is sent arrives. */
+  holdAnswers(): void {
+    this.state = 'answers-held';
+  }
+
+  /** Pieces that have come and are held. */
+  get held(): number {
+    return this.waiting.length;
+  }
+
   /** Breaks every connection, and refuses new ones until `accept`: as if no program listened. */
   refuse(): void {
     if (this.server.listening) this.server.close();
@@ -90,31 +100,32 @@ export class Wire {
   private join(near: Socket, far: Socket): void {
     const pair = [near, far] as const;
     this.pairs.add(pair);
-    void this.pass(near, far);
-    void this.pass(far, near);
+    void this.pass(near, far, false);
+    void this.pass(far, near, true);
     // One half that is left open would keep the run from its end.
     const closed = () => void (near.closed && far.closed && this.pairs.delete(pair));
     near.once('close', closed);
     far.once('close', closed);
   }
 
-  private async pass(from: Socket, to: Socket): Promise<void> {
+  private async pass(from: Socket, to: Socket, isAnswer: boolean): Promise<void> {
     from.on('error', () => to.resetAndDestroy());
     try {
       for await (const piece of from.iterator({ destroyOnReturn: false })) {
-        await this.passable();
+        await this.passable(isAnswer);
         if (!to.write(piece)) await Promise.race([once(to, 'drain'), once(to, 'close')]);
       }
-      await this.passable();
+      await this.passable(isAnswer);
       to.end();
     } catch {
       to.resetAndDestroy();
     }
   }
 
-  private async passable(): Promise<void> {
+  private async passable(isAnswer: boolean): Promise<void> {
     if (this.state === 'slow') await new Promise((go) => setTimeout(go, this.delay));
-    while (this.state === 'held') await new Promise<void>((go) => this.waiting.push(go));
+    while (this.state === 'held' || (this.state === 'answers-held' && isAnswer))
+      await new Promise<void>((go) => this.waiting.push(go));
   }
 }
 
