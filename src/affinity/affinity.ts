@@ -173,6 +173,8 @@ export interface Affinity {
     now: number,
     edit: Splice,
   ): boolean;
+  /** `bind` of this response would give the client a token. Left out: it gives none. */
+  givesToken?(binding: Binding, response: ResponseHead, client: ClientFacts): boolean;
   /**
    * Removes from a response what only we may set. Called in place of `bind` and `unbind` when another affinity has the session.
    * `owner`: id of the session's owner.

@@ -93,7 +93,10 @@ function bind(
 ): { told: boolean; left: string } {
   const head = responseWith(status, ...lines);
   const edit = new Splice();
-  const told = affinity.bind(recognition, bindingOf(recognition, change), head, facts, now, edit);
+  const binding = bindingOf(recognition, change);
+  const expected = affinity.givesToken(binding, head, facts);
+  const told = affinity.bind(recognition, binding, head, facts, now, edit);
+  expect(expected).toBe(told);
   return { told, left: edited(head, edit) };
 }
 

@@ -1,6 +1,6 @@
 /** Affinity by a cookie of our own that holds a signed token (token.ts). The servers never see it. */
 import { isToken } from '../http/bytes.ts';
-import { makePrivate } from '../http/cache.ts';
+import { isCacheable, makePrivate } from '../http/cache.ts';
 import { CookieScan, maxCookieSeconds, setCookieValue } from '../http/cookie.ts';
 import type { RequestHead, ResponseHead } from '../http/head.ts';
 import type { Headers } from '../http/headers.ts';
@@ -187,7 +187,7 @@ export class CookieAffinity implements Affinity {
     edit: Splice,
   ): boolean {
     this.hide(binding.owner, response, edit);
-    if (!binding.isBindingDue || !this.maySetCookie(binding, response, edit)) return false;
+    if (!binding.isBindingDue || !makePrivate(response, this.mayChange(binding), edit)) return false;
     const how = this.writtenOf(recognition.cookie);
     if (this.nameFor(client) === '') return false;
     recognition.seen = now;
@@ -196,6 +196,11 @@ export class CookieAffinity implements Affinity {
     if (former.scope !== how.scope) this.deleteCookie(former, client, edit);
     this.setCookie(how, this.deps.ring.sign(recognition, binding), this.lifeOf(recognition, now), client, edit);
     return true;
+  }
+
+  givesToken(binding: Binding, response: ResponseHead, client: ClientFacts): boolean {
+    const mayCarry = binding.isBindingDue && (this.mayChange(binding) || !isCacheable(response));
+    return mayCarry && this.nameFor(client) !== '';
   }
 
   unbind(
@@ -264,8 +269,9 @@ export class CookieAffinity implements Affinity {
     };
   }
 
-  private maySetCookie({ mustBind }: Binding, response: ResponseHead, edit: Splice): boolean {
-    return makePrivate(response, mustBind || this.settings.onCacheable === 'private', edit);
+  /** A response that a cache could store is changed, so that it gets a cookie. */
+  private mayChange({ mustBind }: Binding): boolean {
+    return mustBind || this.settings.onCacheable === 'private';
   }
 
   /** Removes each cookie of our name that a server sets (another Limpet, as a rule): it would replace the client's token. */

@@ -64,22 +64,26 @@ function directivesOf(headers: Headers): string[] {
   return directives;
 }
 
+/** A shared cache may store the response, or may update a stored one by it. */
+export function isCacheable({ headers, status }: ResponseHead): boolean {
+  if (hasTargeted(headers)) return true;
+  const directives = directivesOf(headers);
+  if (isPrivate(directives)) return false;
+  return stored.has(status) || directives.length > 0 || headers.has(Name.expires);
+}
+
 /**
  * Prepares the response for a Set-Cookie: true when shared caches may not store it, or when it was changed so. With `change` false, a
  * response that may be stored, or may update a stored one, is not changed, and the answer is false: it must not get a cookie.
  */
 export function makePrivate(response: ResponseHead, change: boolean, edit: Splice): boolean {
-  const headers = response.headers;
-  const directives = directivesOf(headers);
-  const targeted = hasTargeted(headers);
-  if (!targeted && isPrivate(directives)) return true;
-  const cacheable = targeted || stored.has(response.status) || directives.length > 0 || headers.has(Name.expires);
-  if (!cacheable) return true;
+  if (!isCacheable(response)) return true;
   if (!change) return false;
+  const { headers } = response;
   for (let i = 0; i < headers.count; i++) {
     if (headers.id(i) === Name.cacheControl || isTargeted(headers, i)) edit.cutLine(headers, i);
   }
-  const kept = directives.filter((directive) => directive !== '' && !isShared(directive));
+  const kept = directivesOf(headers).filter((directive) => directive !== '' && !isShared(directive));
   edit.add(`Cache-Control: ${['private', ...kept].join(', ')}`);
   return true;
 }

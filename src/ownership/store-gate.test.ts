@@ -279,13 +279,4 @@ describe('a token for another owner', () => {
     kept[0]!.done('kept');
     expect(holdToken()).toBe(expected);
   });
-
-  test.each([
-    ['no token of it is given', (scene: ReturnType<typeof stage>) => scene.session.changeBinding('withheld')],
-    ['the session is new to the client', (scene: ReturnType<typeof stage>) => scene.session.changeBinding('must-bind')],
-  ])('does not wait: %s', (_, prepare) => {
-    const scene = stage();
-    prepare(scene);
-    expect(scene.gate.mustHoldToken(scene.replicator)).toBe(false);
-  });
 });

@@ -242,13 +242,11 @@ export class StoreGate {
    * session to a former owner. True: the response has to wait for `proceed`.
    */
   mustHoldToken(replicator: GateReplicator): boolean {
-    const { session } = this.owner;
     const isKept = this.command !== null && replicator.settings.replication !== 'async';
-    if (this.idCheck !== 'none' || isKept || session.binding !== 'changed') return false;
-    if (session.recognition.kind !== 'token') return false;
+    if (this.idCheck !== 'none' || isKept) return false;
     this.idCheck = 'running';
     const generation = ++this.generation;
-    void replicator.queries.isOver(session).then((isOver) => {
+    void replicator.queries.isOver(this.owner.session).then((isOver) => {
       if (this.generation === generation) this.onIdChecked(isOver);
     });
     this.owner.waitForCopy(replicator.settings.timeoutMs);

@@ -113,6 +113,13 @@ export class SessionBinding {
     return running.length === 0 ? null : Promise.all(running).then((all) => all.every((isDone) => isDone));
   }
 
+  /** `bind` of this response would give the client a token, and the session has another owner than the client's token says. */
+  givesChangedToken(head: ResponseHead): boolean {
+    const { request, session, recognition } = this;
+    if (session.binding !== 'changed' || !this.enabled) return false;
+    return recognition.affinity?.givesToken?.(session, head, request) === true;
+  }
+
   /** The response of `server` has come: reads what it says of the session, and writes into the edit what the client is told of it. */
   bind(head: ResponseHead, server: Server, gate: StoreGate): void {
     const { session, recognition, record, worker } = this;

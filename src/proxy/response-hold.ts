@@ -75,7 +75,8 @@ export class ResponseHold implements StoreGateOwner {
     const { replicator, recorder } = this.request.pool;
     if (recorder !== null && this.holdUntil(this.binding.learn(head, this.attempt.server))) return true;
     if (replicator === null) return false;
-    return this.gate.mustHold(head, replicator) || (recorder !== null && this.gate.mustHoldToken(replicator));
+    if (this.gate.mustHold(head, replicator)) return true;
+    return recorder !== null && this.binding.givesChangedToken(head) && this.gate.mustHoldToken(replicator);
   }
 
   mustHoldEnd(command: SessionCommand | 'bad'): boolean {
