@@ -178,6 +178,12 @@ describe('where a session lived', () => {
     expect(withTroubles(trouble('b', 8500, 8600), trouble('a', 9500, 9600))).toEqual(['not at home']);
   });
 
+  test('while a balancer of a fleet was cut off from the store', () => {
+    const withCutOff = (from: number, to: number) => judged({ ...outage, cutOffs: [{ node: '*', from, to }] }, left);
+    expect(withCutOff(6000, 7000)).toEqual([]);
+    expect(withCutOff(9500, 9600)).toEqual(['not at home']);
+  });
+
   test('what had moved before the outage, or was served meanwhile, or had ended', () => {
     expect(
       judged(outage, [operation(1, [1000, 1001], 'read', [], b2), operation(2, [9000, 9001], 'read', [], b2)]),

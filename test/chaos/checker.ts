@@ -223,7 +223,7 @@ function judgeMoves(lives: readonly Acknowledged[], { troubles, notUp }: Records
 }
 
 /** I10: an outage in which nobody accepted leaves every session at home. */
-function judgeOutages(own: readonly Acknowledged[], { outages, troubles }: Records, report: Report): void {
+function judgeOutages(own: readonly Acknowledged[], { outages, troubles, cutOffs }: Records, report: Report): void {
   for (const { from, to } of outages) {
     const before = own.findLast(({ end }) => end <= from);
     const after = own.find(({ start }) => start >= to);
@@ -234,6 +234,8 @@ function judgeOutages(own: readonly Acknowledged[], { outages, troubles }: Recor
     const { server } = before.seen;
     const isNext = (one: Trouble) => one.from >= to && one.from < after.end;
     if (troubles.some((one) => isNext(one) && (one.server === server || one.server === '*'))) continue;
+    // A balancer that could not tell the store where the session returns to has had to leave it where it was.
+    if (cutOffs.some((one) => one.from < after.end && one.to > from - aftermath)) continue;
     const lasted = `${from.toFixed(0)} to ${to.toFixed(0)} ms`;
     report('not at home', after, `before the outage (${lasted}) it was ${before.id}: ${timeOf(before)}`);
   }

@@ -22,9 +22,7 @@ const help = `npm run chaos [-- options]
   --app-runtime NAME  of the servers: node (default) or bun
   --workers N       of the balancer: 1 or 2 (default)
   --fleet N         so many balancers (2 to 5), each cut off from the store and from servers by itself, their clocks apart; with the stores
-                    redis and sentinel. Where a session was served is judged by npm run fleet:proof: unless --ignore says otherwise,
-                    "moved for nothing" and "not at home" do not count, since each node has its own view of a server, and a session
-                    cannot be given back while the store does not answer
+                    redis and sentinel
   --clients N       default 40
   --seed N          repeats a run's operations and faults (default: by chance)
   --injected-fault NAME   breaks a promise on purpose, with the store, the runtime and the faults that show it soonest unless
@@ -84,8 +82,7 @@ async function main(): Promise<number> {
   const workers = Number(word('workers', values.workers ?? '2', ['1', '2']));
   const faults = words('faults', values.faults, faultNames) ?? faultNames;
   const without = words('without', values.without, stepNames) ?? [];
-  const ignore =
-    words('ignore', values.ignore, rules) ?? (nodes > 0 ? (['moved for nothing', 'not at home'] as const) : []);
+  const ignore = words('ignore', values.ignore, rules) ?? [];
   const seed = values.seed === undefined ? Math.floor(Math.random() * 1e9) : count('seed', values.seed);
   const say = values.verbose ? (line: string) => console.log(line) : () => undefined;
   const interrupted = new AbortController();
