@@ -5,13 +5,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Redis } from 'ioredis';
-import { Pool } from 'undici';
 import { startFleet, type TestFleet } from '../../test/support/fleet.ts';
 import { FleetClient, type Kind } from '../../test/support/fleet-clients.ts';
 import { type Limpet, startLimpet } from '../../test/support/limpet.ts';
 import { type Runtime, runtimes } from '../../test/support/runtimes.ts';
 import { medianOf } from '../abuse/verdict.ts';
 import { cpuTime } from '../macro/cpu.ts';
+import { headOf, runLoad } from '../macro/load.ts';
 
 const sessions = 50;
 const requestsEach = 20;
@@ -22,7 +22,7 @@ const { values } = parseArgs({
   options: {
     runtime: { type: 'string', default: 'bun' },
     rounds: { type: 'string', default: '7' },
-    requests: { type: 'string', default: '20000' },
+    requests: { type: 'string', default: '40000' },
     help: { type: 'boolean', short: 'h' },
   },
 });
@@ -31,7 +31,7 @@ if (values.help) {
 
   --runtime NAME   of the balancers: bun (default) or node
   --rounds N       of processor time (default 7)
-  --requests N     of each round (default 20000)`);
+  --requests N     of each round (default 40000)`);
   process.exit(0);
 }
 const runtime = runtimes.find((one) => one === values.runtime);
@@ -143,8 +143,6 @@ async function measureTime(runtime: Runtime): Promise<void> {
   console.log(
     `   without requests ${rest[0].toFixed(1)} ms of processor time a second, without the fleet ${rest[1].toFixed(1)} ms`,
   );
-  await on.close();
-  await off.close();
 }
 
 /** Milliseconds of processor time a second. */
@@ -161,44 +159,39 @@ function withoutFleet(fleet: TestFleet): Record<string, unknown> {
 }
 
 class Load {
-  private readonly pool: Pool;
   private readonly pid: number;
-  private readonly cookies: readonly string[];
+  private readonly port: number;
+  private readonly heads: readonly string[];
+  /** Of each answer, since all servers have names of one letter. */
+  private readonly answerBytes: number;
 
-  private constructor(limpet: Limpet, cookies: readonly string[]) {
-    this.pool = new Pool(limpet.url, { connections: 32 });
-    this.pid = limpet.pid;
-    this.cookies = cookies;
+  private constructor({ pid, url }: Limpet, heads: readonly string[], answerBytes: number) {
+    this.pid = pid;
+    this.port = Number(new URL(url).port);
+    this.heads = heads;
+    this.answerBytes = answerBytes;
   }
 
   static async open(limpet: Limpet): Promise<Load> {
     const clients = Array.from({ length: 200 }, () => new FleetClient('cookie'));
-    for (const client of clients) await client.ask({ name: '', url: limpet.url });
-    return new Load(
-      limpet,
-      clients.map(({ cookies }) => `plain=${cookies.get('plain')}`),
-    );
+    let answerBytes = 0;
+    for (const client of clients) answerBytes = (await client.ask({ name: '', url: limpet.url })).body.length;
+    const heads = clients.map(({ cookies }) => headOf({ path: '/cookie/', cookie: `plain=${cookies.get('plain')}` }));
+    return new Load(limpet, heads, answerBytes);
   }
 
   /** Microseconds of the process for each request. */
   async run(requests: number): Promise<number> {
-    const before = cpuTime(this.pid);
-    let next = 0;
-    const lane = async () => {
-      while (next < requests) {
-        const cookie = this.cookies[next++ % this.cookies.length]!;
-        const { statusCode, body } = await this.pool.request({ path: '/cookie/', method: 'GET', headers: { cookie } });
-        await body.dump();
-        if (statusCode !== 200) throw new Error(`found status ${statusCode}, expected 200`);
-      }
+    const { pid, port, heads, answerBytes } = this;
+    let before = cpuTime(pid);
+    const ready = () => {
+      before = cpuTime(pid);
+      return Promise.resolve();
     };
-    await Promise.all(Array.from({ length: 32 }, lane));
-    const after = cpuTime(this.pid);
+    const options = ['-c', '32', '-n', String(requests), '-l', String(answerBytes)];
+    await runLoad({ source: 'load/http.c', core: 0, port, options, heads, ready });
+    const after = cpuTime(pid);
     return (after.user + after.system - before.user - before.system) / requests;
-  }
-
-  close(): Promise<void> {
-    return this.pool.close();
   }
 }
 
