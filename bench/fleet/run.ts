@@ -21,8 +21,8 @@ const idleMs = 5000;
 const { values } = parseArgs({
   options: {
     runtime: { type: 'string', default: 'bun' },
-    rounds: { type: 'string', default: '7' },
-    requests: { type: 'string', default: '40000' },
+    rounds: { type: 'string', default: '9' },
+    requests: { type: 'string', default: '60000' },
     help: { type: 'boolean', short: 'h' },
   },
 });
@@ -30,8 +30,8 @@ if (values.help) {
   console.log(`npm run bench:fleet [-- options]
 
   --runtime NAME   of the balancers: bun (default) or node
-  --rounds N       of processor time (default 7)
-  --requests N     of each round (default 40000)`);
+  --rounds N       of processor time (default 9)
+  --requests N     of each round (default 60000)`);
   process.exit(0);
 }
 const runtime = runtimes.find((one) => one === values.runtime);
@@ -122,26 +122,32 @@ class Watch {
 
 async function measureTime(runtime: Runtime): Promise<void> {
   await using fleet = await startFleet(runtime, { nodes: 2, kinds: ['cookie'], config: { workers: 1 } });
-  const node = fleet.nodes[0]!;
-  await using alone = await startLimpet(runtime, { config: withoutFleet(fleet) });
-  const [on, off] = [await Load.open(node.process), await Load.open(alone)];
-  const times: { on: number[]; off: number[] } = { on: [], off: [] };
+  const node = fleet.nodes[0]!.process;
+  const config = withoutFleet(fleet);
+  await using alone = await startLimpet(runtime, { config });
+  // As the one before: by how much they differ is what the machine adds.
+  await using twin = await startLimpet(runtime, { config });
+  const loads = [await Load.open(node), await Load.open(alone), await Load.open(twin)];
+  const times: number[][] = loads.map(() => []);
   const requests = Number(values.requests);
   // What the runtime compiles while it runs.
-  for (const load of [on, off]) await load.run(requests);
+  for (const load of loads) await load.run(requests);
   for (let round = 0; round < Number(values.rounds); round++) {
     // The first of a round is another one each time.
-    const order = round % 2 === 0 ? (['on', 'off'] as const) : (['off', 'on'] as const);
-    for (const which of order) times[which].push(await (which === 'on' ? on : off).run(requests));
+    for (const i of loads.keys()) {
+      const which = (round + i) % loads.length;
+      times[which]!.push(await loads[which]!.run(requests));
+    }
   }
-  const rest = await Promise.all([atRest(node.process), atRest(alone)]);
-  const [a, b] = [medianOf(times.on), medianOf(times.off)];
+  const [withFleet, ...without] = times.map(medianOf) as [number, number, number];
+  const mean = (without[0]! + without[1]!) / 2;
+  const rest = await Promise.all([atRest(node), atRest(alone)]);
   console.log(
-    `== ${runtime}: processor time of a request that reads with a cookie, one worker, medians of ${values.rounds}`,
-  );
-  console.log(`   with the fleet ${a.toFixed(1)} us, without ${b.toFixed(1)} us: ${(a / b).toFixed(3)}`);
-  console.log(
-    `   without requests ${rest[0].toFixed(1)} ms of processor time a second, without the fleet ${rest[1].toFixed(1)} ms`,
+    [
+      `== ${runtime}: processor time of a request that reads with a cookie, one worker, medians of ${values.rounds}`,
+      `   with the fleet ${withFleet.toFixed(1)} us, without ${without.map((one) => one.toFixed(1)).join(' and ')} us (two processes): ${(withFleet / mean).toFixed(3)}`,
+      `   without requests ${rest[0].toFixed(1)} ms of processor time a second, without the fleet ${rest[1].toFixed(1)} ms`,
+    ].join('\n'),
   );
 }
 
