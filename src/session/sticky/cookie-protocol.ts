@@ -3,8 +3,11 @@
  * balancer's config puts on them, and the header by which the balancer sets the cookie again.
  */
 import { maxCookieSeconds } from '../../http/cookie.ts';
+import { idleMsOf } from '../cookie.ts';
 import type { CookieSettings } from '../data/cookie-settings.ts';
 import type { HeaderLines } from '../exchange.ts';
+import type { FilledOptions } from '../filled-options.ts';
+import type { LiveSession } from '../live-session.ts';
 import type { SessionHeader } from './protocol.ts';
 import type { StickyContext } from './sticky-context.ts';
 
@@ -104,6 +107,12 @@ export interface CookieLimits {
 export function readCookieLimits(allow: string): CookieLimits {
   if (allow !== lastLimits.allow) lastLimits = { allow, limits: parseCookieLimits(allow) };
   return lastLimits.limits;
+}
+
+/** Milliseconds that a session lives without a request: no longer than the balancer accepts its cookie. */
+export function acceptedIdleMs(options: FilledOptions, live: LiveSession, { allow }: SessionHeader): number {
+  const idleMs = idleMsOf(options, live);
+  return allow === '' ? idleMs : Math.min(idleMs, readCookieLimits(allow).idleSeconds * 1000);
 }
 
 function parseCookieLimits(allow: string): CookieLimits {

@@ -1,8 +1,7 @@
 /** Numbers the versions that one request puts, and decides whether there is anything to put. */
-import { idleMsOf } from '../cookie.ts';
 import { userOf } from '../data/user.ts';
 import type { LiveSession } from '../live-session.ts';
-import { readCookieLimits } from './cookie-protocol.ts';
+import { acceptedIdleMs } from './cookie-protocol.ts';
 import { copyTtlMs, type PutFields, type SessionHeader } from './protocol.ts';
 import type { StickyContext } from './sticky-context.ts';
 
@@ -55,10 +54,7 @@ export class PutNumbering {
     return version > Math.max(storedVersion, this.sentVersion);
   }
 
-  /** Milliseconds without a request: the store keeps no copy for longer than the balancer accepts the cookie. */
   private idleMs(live: LiveSession): number {
-    const { allow } = this.header;
-    const idleMs = idleMsOf(this.context.options, live);
-    return allow === '' ? idleMs : Math.min(idleMs, readCookieLimits(allow).idleSeconds * 1000);
+    return acceptedIdleMs(this.context.options, live, this.header);
   }
 }

@@ -3,6 +3,7 @@ import { headerOf, StickyStage, sessionId } from '../../../test/session/support/
 import { SessionRestorer } from './session-restorer.ts';
 import type { ReadResult } from './store-client.ts';
 
+const minute = 60_000;
 const copy = (epoch: number, version: number): ReadResult => ({
   state: 'live',
   text: '{"a":1}',
@@ -34,6 +35,22 @@ describe('a session that moved here', () => {
     const live = await new SessionRestorer(stage.context).restore(headerOf({ version: 7, state }));
     expect([live?.data, live?.version, stage.client.calls]).toEqual([{ a: 2 }, 7, []]);
   });
+
+  test.each([
+    ['', 45, 0],
+    ['', 30, 15],
+    ['idle:240', 6, 0],
+    ['idle:240', 5, 1],
+    ['idle:240', 45, 0],
+  ])(
+    'was put when its copy began to last (allow=%s): with %i minutes left, %i minutes ago',
+    async (allow, left, ago) => {
+      const stage = new StickyStage();
+      stage.client.reads = async () => ({ ...copy(1, 1), ttlMs: left * minute }) as ReadResult;
+      const live = await new SessionRestorer(stage.context).restore(headerOf({ version: 1, allow }));
+      expect((stage.time.now() - live!.lastPutAt) / minute).toBe(ago);
+    },
+  );
 
   test('has ended: that is remembered', async () => {
     const stage = new StickyStage();

@@ -1,10 +1,10 @@
 /** Reads sessions from the store that moved to this process, or that it does not have any more. */
-import { idleMsOf } from '../cookie.ts';
 import { userOf } from '../data/user.ts';
 import { SessionError } from '../error.ts';
 import type { LiveSession } from '../live-session.ts';
 import { newLiveSession } from '../new-session.ts';
-import type { SessionHeader } from './protocol.ts';
+import { acceptedIdleMs } from './cookie-protocol.ts';
+import { copyTtlMs, type SessionHeader } from './protocol.ts';
 import type { StickyContext } from './sticky-context.ts';
 
 interface Restore {
@@ -68,7 +68,7 @@ export class SessionRestorer {
       live.encoded = copy.text;
       live.version = live.storedVersion = copy.version;
       live.user = userOf(live.data);
-      live.lastPutAt = now - Math.max(0, idleMsOf(options, live) - copy.ttlMs);
+      live.lastPutAt = now - Math.max(0, copyTtlMs(acceptedIdleMs(options, live, header)) - copy.ttlMs);
     } else if (header.version > 0) {
       // An empty session in its place would be stored as if it were the next change of the lost one.
       throw new SessionError(

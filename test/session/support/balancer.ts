@@ -15,6 +15,8 @@ export interface Kept {
   by: string;
   text: string;
   ended: boolean;
+  /** Seconds for which it was to be kept. Time does not pass here. */
+  ttl: string;
   /** A hash; left out: nobody's. */
   user?: string;
 }
@@ -103,9 +105,9 @@ export class TestBalancer implements AsyncDisposable {
   /** The Limpet-Session header for a session, as the server would get it; for handshakes and forgeries. */
   word(id: string): string {
     const { epoch, reason, carry = false } = this.owners.get(id) ?? { epoch: 1, reason: 'new' };
-    const version = this.kept.get(id)?.version ?? 0;
+    const { version = 0, ttl = '0', text = '' } = this.kept.get(id) ?? {};
     const store = `http://${host}:${portOf(this.store)}/v1`;
-    const state = carry ? `; ttl=1800; data=${Buffer.from(this.kept.get(id)?.text ?? '').toString('base64url')}` : '';
+    const state = carry ? `; ttl=${ttl}; data=${Buffer.from(text).toString('base64url')}` : '';
     const word = `id=${id}; epoch=${epoch}; version=${version}; reason=${reason}; pool=shop; store=${store}; copy=${this.copy}${state}`;
     const signed = `${word}; t=${Math.floor(Date.now() / 1000)}`;
     return `${signed}; sig=${createHmac('sha256', this.secret).update(signed).digest('hex').slice(0, 32)}`;
@@ -195,11 +197,12 @@ export class TestBalancer implements AsyncDisposable {
       return kept.by === by ? refuse(204, 'superseded') : refuse(409, 'fenced');
     }
     const user = fields.get('user');
-    const now: Kept = { epoch, version, by, text, ended: false, ...(user !== undefined && { user }) };
+    const ttl = fields.get('ttl') ?? '0';
+    const now: Kept = { epoch, version, by, text, ended: false, ttl, ...(user !== undefined && { user }) };
     this.kept.set(to === '' ? id : to, now);
     this.log.push(`${what} ${epoch} v${version}`);
     if (to !== '') {
-      this.kept.set(id, { epoch, version, by, text: '', ended: true });
+      this.kept.set(id, { epoch, version, by, text: '', ended: true, ttl });
       this.owners.set(to, { port, epoch, reason: 'held' });
       this.log.push('rotate');
     }
@@ -209,7 +212,7 @@ export class TestBalancer implements AsyncDisposable {
   private end(id: string, fields: Fields): number {
     const epoch = fields.get('epoch') === '*' ? Number.MAX_SAFE_INTEGER : Number(fields.get('epoch'));
     if (epoch < (this.owners.get(id)?.epoch ?? 1)) return 409;
-    this.kept.set(id, { epoch, version: 0, by: '', text: '', ended: true });
+    this.kept.set(id, { epoch, version: 0, by: '', text: '', ended: true, ttl: '0' });
     this.log.push(`delete ${epoch}`);
     return 204;
   }
@@ -248,7 +251,7 @@ export class TestBalancer implements AsyncDisposable {
     const kept = this.kept.get(id);
     if (kept === undefined || kept.ended) answer(response, kept === undefined ? 404 : 410);
     else {
-      const word = `epoch=${kept.epoch}; version=${kept.version}; ttl=1800; copy=${this.copy}`;
+      const word = `epoch=${kept.epoch}; version=${kept.version}; ttl=${kept.ttl}; copy=${this.copy}`;
       response.writeHead(200, { 'limpet-session': word, 'limpet-store': 'live' }).end(kept.text);
     }
   }
