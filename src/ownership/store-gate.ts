@@ -236,10 +236,10 @@ export class StoreGate {
   }
 
   /**
-   * The response gives the client a token because its session has another owner. At another balancer the session may just have ended, or got
-   * another id, whose token the client already has: this one would replace it. So the store is asked first, unless it has just kept a
-   * change of the session. Without an answer the token is given: nothing ends without the store, and other balancers must not take the
-   * session to a former owner. True: the response has to wait for `proceed`.
+   * The response gives the client another token of its session: the owner has changed, or the date is due. At another balancer the session may
+   * just have ended, or got another id, whose token the client already has: this one would replace it. So the store is asked first, unless
+   * it has just kept a change of the session. Without an answer the token is given: nothing ends without the store, and other balancers must
+   * not take the session to a former owner. True: the response has to wait for `proceed`.
    */
   mustHoldToken(replicator: GateReplicator): boolean {
     const isKept = this.command !== null && replicator.settings.replication !== 'async';

@@ -113,10 +113,10 @@ export class SessionBinding {
     return running.length === 0 ? null : Promise.all(running).then((all) => all.every((isDone) => isDone));
   }
 
-  /** `bind` of this response would give the client a token, and the session has another owner than the client's token says. */
-  givesChangedToken(head: ResponseHead): boolean {
+  /** `bind` of this response would give the client another token of the session that its request named. */
+  givesNextToken(head: ResponseHead): boolean {
     const { request, session, recognition } = this;
-    if (session.binding !== 'changed' || !this.enabled) return false;
+    if (!session.isBindingDue || session.mustBind || !this.enabled) return false;
     return recognition.affinity?.givesToken?.(session, head, request) === true;
   }
 

@@ -76,7 +76,7 @@ export class ResponseHold implements StoreGateOwner {
     if (recorder !== null && this.holdUntil(this.binding.learn(head, this.attempt.server))) return true;
     if (replicator === null) return false;
     if (this.gate.mustHold(head, replicator)) return true;
-    return recorder !== null && this.binding.givesChangedToken(head) && this.gate.mustHoldToken(replicator);
+    return recorder !== null && this.binding.givesNextToken(head) && this.gate.mustHoldToken(replicator);
   }
 
   mustHoldEnd(command: SessionCommand | 'bad'): boolean {
