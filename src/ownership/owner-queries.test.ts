@@ -9,7 +9,9 @@ import {
   sessionOf,
   startReplication,
 } from '../../test/support/replication.ts';
+import { until } from '../../test/support/until.ts';
 import type { Server } from '../fleet/server.ts';
+import type { Store } from '../store/store.ts';
 import { pastEndSeconds, recentEndSeconds, type Session } from './session.ts';
 
 describe('a new owner', () => {
@@ -83,6 +85,30 @@ describe('a new owner', () => {
     expect(session).toMatchObject({ epoch: 4, storeState: 'must-announce' });
     await claim(replicator, session, b);
     expect(look(session)).toMatchObject({ server: 2, epoch: 4, claiming: false });
+  });
+
+  test('has taken no request: the session goes back to where the store says that it was', async () => {
+    const { worker, a, b, look, store } = startReplication();
+    const { replicator, owners, claims } = worker();
+    await keep(replicator, sessionOf(), a, putOf(1));
+    const session = sessionOf({ recognised: true, owner: a.id });
+    owners.find(session, seconds);
+    claims.claim(session, b, seconds);
+    await claim(replicator, session, b);
+    expect(claims.leave(session, seconds)).toBe(a);
+    const asked = store.claim.bind(store);
+    const steps: unknown[] = [];
+    const claimed: Store['claim'] = (key, epoch, owner, ttl, details) => {
+      steps.push([epoch, owner, details]);
+      return asked(key, epoch, b.storeId, ttl);
+    };
+    Object.assign(store, { claim: claimed });
+    replicator.queries.giveBack(session, a);
+    await until('the store has answered', () => Object(look(session)).claiming === false);
+    expect(steps).toEqual([[2, a.storeId, { step: 'return' }]]);
+    expect(look(session)).toMatchObject({ server: b.slot, epoch: 3 });
+    replicator.queries.accept(session, b);
+    expect(steps.at(-1)).toEqual([2, b.storeId, { step: 'accept' }]);
   });
 
   test('of a session that has ended is nobody', async () => {

@@ -153,11 +153,22 @@ export class OwnerQueries {
   }
 
   /**
-   * Announces that `former` owns the session again, after a provisional owner took no request. If that fails, the session's next
-   * request announces it.
+   * Announces that `former` owns the session again, after a provisional owner took no request; the store may know better where it was. If that
+   * fails, the session's next request announces it.
    */
   giveBack(session: SessionView, former: Server): void {
-    this.announce(session, former, () => {});
+    const { epoch, version } = session;
+    const ref = this.refOf(session);
+    const name = `return ${ref.key.id} ${epoch} ${former.storeId}`;
+    void this.share(name, () => this.claim(ref, former, epoch, version, { step: 'return' }));
+  }
+
+  /** `server`, the provisional owner, has taken a request: other balancers that fail to replace it leave the session there. */
+  accept(session: SessionView, server: Server): void {
+    const { access } = this.deps;
+    const { key } = this.refOf(session);
+    const { claimTtlMs } = this.settings;
+    void access.call(access.store.claim(key, session.epoch - 1, server.storeId, claimTtlMs, { step: 'accept' }));
   }
 
   /** A response of `server` has named a session: the store records who owns it, unless it knows that. False: it has failed. */

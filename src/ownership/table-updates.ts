@@ -149,6 +149,10 @@ export class TableUpdates {
     else if (result.state === 'held') {
       counters.add(counter.claims_held);
       table.retract(ref, epoch, server.slot, now(), this.entry);
+    } else if (result.state === 'claimed' && !server.hasId(result.copy.owner)) {
+      // It goes back, and the store knows better where it was.
+      counters.add(counter.claims);
+      this.applyOwner(ref, epoch, result.copy.owner);
     } else if (result.state === 'claimed') {
       counters.add(counter.claims);
       table.confirm(ref, epoch, server.slot, result.copy.version, now());

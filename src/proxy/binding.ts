@@ -126,7 +126,7 @@ export class SessionBinding {
     const { pool, trace } = this.request;
     const edit = this.context.buffers.responseEdit;
     // Not before: a session belongs to nobody who has not taken a request of it (I10).
-    if (session.former !== 0) this.accept(server);
+    if (session.former !== 0) this.accept(server, gate);
     pool.parts.health?.answered(server, head.status);
     record.serverResponded(head.status, worker);
     edit.clear();
@@ -165,15 +165,17 @@ export class SessionBinding {
   }
 
   /** `server` has taken a request of the session: it is its owner from now on. */
-  private accept(server: Server): void {
+  private accept(server: Server, gate: StoreGate): void {
     const { session, worker, record } = this;
-    const { claims, parts, settings, replicator } = this.request.pool;
+    const { claims, parts, settings, recorder, replicator } = this.request.pool;
     const former = parts.fleet.at(session.former);
     const { epoch } = session;
     // There is no former owner of the first epoch.
     if (epoch > 1) worker.debug?.moved(settings.name, former, server, record.ownerFailed, epoch);
     const name = claims.accept(session, server, worker.seconds());
     if (name === null || epoch <= 1) return;
+    // A change that the store has kept says the same.
+    if (gate.command?.put == null) recorder?.accept(session, server);
     worker.events.ownerChanged({
       name,
       pool: settings.name,

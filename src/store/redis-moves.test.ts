@@ -125,12 +125,29 @@ describe.skipIf(findProgram('redis') === undefined && !onContinuousIntegration()
       await one.put(key, putOf({ owner: 5 }));
       expect(await one.claim(key, 1, 6, 60_000, { returnTo: 5 })).toMatchObject({ state: 'claimed', returnTo: 5 });
       expect(await two.claim(key, 2, 7, 60_000, { returnTo: 6 })).toMatchObject({ state: 'claimed', returnTo: 5 });
-      // It is back.
-      expect(await two.claim(key, 3, 5, 60_000)).toMatchObject({ state: 'claimed', returnTo: 5 });
+      // Its balancer has not got that answer, and would have it go back to 6.
+      const back = await two.claim(key, 3, 6, 60_000, { step: 'return' });
+      expect(back).toMatchObject({ state: 'claimed', copy: { owner: 5, epoch: 4 } });
+      expect(await one.claim(key, 3, 6, 60_000, { step: 'return' })).toMatchObject({ state: 'lost', owner: 5 });
       expect(await one.claim(key, 4, 6, 60_000, { returnTo: 5 })).toMatchObject({ state: 'claimed', returnTo: 5 });
       // A server that changes the session is at home.
       await one.put(key, putOf({ owner: 6, epoch: 5, version: 2 }));
       expect(await two.claim(key, 5, 7, 60_000, { returnTo: 6 })).toMatchObject({ state: 'claimed', returnTo: 6 });
+      // So is one that has taken a request, once it is the owner.
+      expect(await one.claim(key, 5, 6, 60_000, { step: 'accept' })).toMatchObject({
+        state: 'lost',
+        epoch: 6,
+        owner: 7,
+      });
+      expect(await one.claim(key, 6, 8, 60_000, { returnTo: 7 })).toMatchObject({ state: 'claimed', returnTo: 6 });
+      expect(await one.claim(key, 6, 8, 60_000, { step: 'accept' })).toMatchObject({
+        state: 'lost',
+        epoch: 7,
+        owner: 8,
+      });
+      expect(await two.claim(key, 7, 5, 60_000, { returnTo: 8 })).toMatchObject({ state: 'claimed', returnTo: 8 });
+      const stays = await two.claim(newKey(), 0, 5, 60_000, { step: 'accept' });
+      expect(stays).toMatchObject({ state: 'lost', epoch: 0, owner: 0 });
       // The store knows what the first one says.
       expect(await one.claim(bare, 1, 6, 60_000, { returnTo: 5 })).toMatchObject({ state: 'claimed', returnTo: 5 });
       expect(await two.claim(bare, 2, 7, 60_000, { returnTo: 6 })).toEqual({ state: 'held' });

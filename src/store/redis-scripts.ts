@@ -16,12 +16,6 @@
 /** A claim away from an owner that another balancer has chosen so long ago (ms) is refused once. */
 const heldMs = 3000;
 
-/**
- * A server that has owned a session for so long (ms), or has changed it, is its home. Another one may be one of several that balancers try, one
- * after the other, while no server takes requests.
- */
-const homeMs = 3000;
-
 /** The channel on which a script says of which pool there is something new to read. */
 export const movesChannel = 'limpet-moves';
 
@@ -119,12 +113,17 @@ export function scriptsFor(history: number) {
     settle(KEYS[1])
     return {'stored'}`,
     /**
-     * epoch owner ttl next node intent home. Of a fleet: n the node that claimed last, t when, f the home of the session if that is another
-     * server than its owner, h the node that was held back, m an intent.
+     * epoch owner ttl next node intent home step. Of a fleet: n the node that claimed last, t when, f the home of the session if that is another
+     * server than its owner, h the node that was held back, m an intent. The home is the server that took a request last: another one may be
+     * one of several that balancers try, one after the other, while no server takes requests.
      */
     claim: `${refuse}${publish}
     local k = redis.call('HMGET', KEYS[1], 'x', 'e', 'o', 'v', 'b', 'd', 'u', 'n', 't', 'h', 'm', 'f')
-    local node, intent, home = ARGV[5], ARGV[6], ARGV[7]
+    local owner, node, intent, home, step = ARGV[2], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+    if step == 'accept' then
+      if k[2] == ARGV[4] and k[3] == owner then settle(KEYS[1]) end
+      return {'lost', k[2] or '0', k[3] or '0', ''}
+    end
     local other = k[8] and k[8] ~= node
     if k[1] then return {'ended'} end
     if not k[2] then
@@ -144,18 +143,22 @@ export function scriptsFor(history: number) {
       redis.call('HSET', KEYS[1], 'h', node)
       return {'held'}
     end
-    redis.call('HSET', KEYS[1], 'o', ARGV[2], 'e', ARGV[4])
     -- A single balancer knows better than its store where a session was.
     home = ''
     if node ~= '' then
-      home = k[3]
-      if k[12] and k[12] ~= '0' and k[9] and clock() - k[9] < ${homeMs} then home = k[12] end
-      redis.call('HSET', KEYS[1], 'n', node, 't', clock(), 'f', home == ARGV[2] and '0' or home)
+      local isAway = k[12] and k[12] ~= '0'
+      home = isAway and k[12] or k[3]
+      if step == 'return' then
+        if isAway then owner = home end
+        home = owner
+      end
+      redis.call('HSET', KEYS[1], 'n', node, 't', clock(), 'f', home == owner and '0' or home)
       redis.call('HDEL', KEYS[1], 'h')
     end
-    publish(KEYS[1], ARGV[4], ARGV[2])
+    redis.call('HSET', KEYS[1], 'o', owner, 'e', ARGV[4])
+    publish(KEYS[1], ARGV[4], owner)
     local left = tostring(redis.call('PTTL', KEYS[1]))
-    return {'claimed', ARGV[2], ARGV[4], k[4], k[5], k[6], left, k[7] or '', home}`,
+    return {'claimed', owner, ARGV[4], k[4], k[5], k[6], left, k[7] or '', home}`,
     /** epoch tombstone */
     destroy: `${refuse}${publish}
     local k = redis.call('HMGET', KEYS[1], 'e', 'o', 'u')

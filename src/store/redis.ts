@@ -107,12 +107,12 @@ export class RedisStore implements SteppedStore {
     epoch: number,
     owner: number,
     ttl: number,
-    { intent = '', returnTo = 0 }: ClaimDetails = {},
+    { intent = '', returnTo = 0, step = '' }: ClaimDetails = {},
   ): Promise<ClaimResult> {
     checkTime(ttl);
     // The first owner is told to nobody.
     const names = epoch > 0 ? [nameOf(key), ...this.movesOf(key)] : [nameOf(key)];
-    const words = [epoch, owner, Math.ceil(ttl), epoch + 1, this.options.node ?? '', intent, returnTo];
+    const words = [epoch, owner, Math.ceil(ttl), epoch + 1, this.options.node ?? '', intent, returnTo, step];
     const reply = await this.run('claim', names, words);
     const state = textAt(reply, 0);
     if (state === 'claimed') {

@@ -123,6 +123,12 @@ export interface ClaimDetails {
   readonly intent?: string;
   /** Id of the server to which the session goes back if its new owner takes no request. Left out, or 0: not known. */
   readonly returnTo?: number;
+  /**
+   * What became of an earlier claim. accept: `owner` has taken a request, and is where the session is at home; the epoch stays. return: its owner
+   * took none, and the session goes back, to where it was before several balancers claimed it one after the other if the store knows
+   * that, and else to `owner`. Left out, or '': this is another claim.
+   */
+  readonly step?: 'accept' | 'return' | '';
 }
 
 /** The result of a claim. */
