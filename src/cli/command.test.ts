@@ -45,6 +45,7 @@ function program(line: string, { files = {}, input = '', stop = async () => true
         seen.options = next;
       },
       configRefused: () => {},
+      counted: async () => {},
       countersNow: () => ({ requests: 7 }),
       sessionsNow: () => ({ 'a/s1': 2 }),
       certificatesNow: () => [],

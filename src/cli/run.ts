@@ -26,6 +26,8 @@ export interface Running {
   reload(options: LimpetOptions): Promise<void>;
   /** The config could not even be read, for this reason. */
   configRefused(reason: string): void;
+  /** Resolves when the counters have all that clients have got so far. */
+  counted(): Promise<void>;
   countersNow(): Record<string, number>;
   /** Sessions in the table, by `pool/server`. */
   sessionsNow(): Record<string, number>;
@@ -88,6 +90,8 @@ class Run {
   private stopping: string | null = null;
   /** What signals have asked for during the start. */
   private postponed = { reload: false, print: false };
+  /** The counters are being printed. */
+  private printing: Promise<void> = Promise.resolve();
   private current: LimpetOptions;
   private reloading = false;
   private turn: Promise<unknown> = Promise.resolve();
@@ -172,7 +176,8 @@ class Run {
   private finish(limpet: Running, signal: string): void {
     const { log } = this.deps;
     log.info(`${signal}: finishing open exchanges`);
-    limpet.stop().then(
+    const stopped = this.printing.then(() => limpet.stop());
+    stopped.then(
       (finished) => {
         const limit = this.options.shutdown.timeout;
         if (!finished) log.warn(`shutdown.timeout (${limit} ms) is over: open exchanges were cut`);
@@ -187,15 +192,18 @@ class Run {
 
   private print(): void {
     const { limpet } = this;
-    if (limpet === null) this.postponed.print = true;
-    else {
+    if (limpet === null) {
+      this.postponed.print = true;
+      return;
+    }
+    this.printing = limpet.counted().then(() => {
       const now = {
         counters: limpet.countersNow(),
         sessions: limpet.sessionsNow(),
         certificates: limpet.certificatesNow(),
       };
       this.deps.writeError(`${JSON.stringify(now)}\n`);
-    }
+    });
   }
 
   /** Several that wait are done as one. */

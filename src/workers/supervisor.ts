@@ -18,6 +18,7 @@ import { type Address, formatAddress } from '../net/socket.ts';
 import { connectFleet } from '../nodes/fleet-store.ts';
 import { MissedMoves } from '../shared/missed-moves.ts';
 import type { RedisConnection } from '../store/redis-connection.ts';
+import { within } from '../time/within.ts';
 import type { CertificateStatus } from './certificate-service.ts';
 import { FleetOwners } from './fleet-owners.ts';
 import { StoreService } from './store-service.ts';
@@ -27,6 +28,9 @@ export type { Log, SupervisorDependencies } from './supervisor-parts.ts';
 
 /** A thread that hangs and has not ended this long (ms) after it was terminated never will. */
 const terminateTimeoutMs = 30_000;
+
+/** For the counters of a worker that does not answer (ms). */
+const countLimitMs = 1000;
 
 export class Supervisor {
   private readonly deps: SupervisorDependencies;
@@ -140,6 +144,15 @@ export class Supervisor {
   /** Adds to a counter on behalf of a part outside of the balancer, such as the program's log. */
   count(name: CounterName, by: number): void {
     this.parts.state.counters.add(counter[name], by);
+  }
+
+  /**
+   * Resolves when the counters have all that clients have got so far: a worker counts a response when it has sent it. After a second at the
+   * latest, if a worker hangs.
+   */
+  async counted(): Promise<void> {
+    const { timers, workers } = this.parts;
+    await within(timers, countLimitMs, workers.sync());
   }
 
   /** The counters of all threads together, by name. */

@@ -59,6 +59,7 @@ const idle: Running = {
   stop: async () => true,
   reload: async () => {},
   configRefused: () => {},
+  counted: async () => {},
   countersNow: () => ({ requests: 480 }),
   sessionsNow: () => ({ 'shop/s1': 171 }),
   certificatesNow: () => [],
