@@ -32,7 +32,8 @@ const onDemand = new Map<string, string>(
     crossing: ['bridge'],
     dashboard: ['views'],
     families: ['import'],
-    'fleet-keys': ['fleet-clock', 'fleet-keys-retire', 'fleet-unnoticed'],
+    'fleet-keys': ['fleet-clock', 'fleet-keys-retire', 'fleet-unnoticed', 'keys-rotate'],
+    'fleet-signout': ['fleet-signout-store-away'],
     'fleet-spray': [
       'fleet-address',
       'fleet-cluster',
