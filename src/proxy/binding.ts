@@ -127,6 +127,7 @@ export class SessionBinding {
     const edit = this.context.buffers.responseEdit;
     // Not before: a session belongs to nobody who has not taken a request of it (I10).
     if (session.former !== 0) this.accept(server, gate);
+    else if (session.binding === 'changed' && this.givesNextToken(head)) this.reportAccepted(server, gate);
     pool.parts.health?.answered(server, head.status);
     record.serverResponded(head.status, worker);
     edit.clear();
@@ -167,15 +168,14 @@ export class SessionBinding {
   /** `server` has taken a request of the session: it is its owner from now on. */
   private accept(server: Server, gate: StoreGate): void {
     const { session, worker, record } = this;
-    const { claims, parts, settings, recorder, replicator } = this.request.pool;
+    const { claims, parts, settings, replicator } = this.request.pool;
     const former = parts.fleet.at(session.former);
     const { epoch } = session;
     // There is no former owner of the first epoch.
     if (epoch > 1) worker.debug?.moved(settings.name, former, server, record.ownerFailed, epoch);
     const name = claims.accept(session, server, worker.seconds());
     if (name === null || epoch <= 1) return;
-    // A change that the store has kept says the same.
-    if (gate.command?.put == null) recorder?.accept(session, server);
+    this.reportAccepted(server, gate);
     worker.events.ownerChanged({
       name,
       pool: settings.name,
@@ -185,6 +185,15 @@ export class SessionBinding {
       reason: reasonOf(name, former),
       copied: replicator !== null && session.version > 0,
     });
+  }
+
+  /** Other balancers are told by the store: one of them may have made `server` the owner, and take it for one that has not answered. */
+  private reportAccepted(server: Server, { command }: StoreGate): void {
+    const { session } = this;
+    const { recorder } = this.request.pool;
+    // A change that the store has kept says the same.
+    if (recorder === null || command?.put != null || session.owner !== server.tokenId) return;
+    recorder.accept(session, server);
   }
 
   /**

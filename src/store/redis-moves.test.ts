@@ -146,6 +146,11 @@ describe.skipIf(findProgram('redis') === undefined && !onContinuousIntegration()
         owner: 8,
       });
       expect(await two.claim(key, 7, 5, 60_000, { returnTo: 8 })).toMatchObject({ state: 'claimed', returnTo: 8 });
+      // What another node takes for a server that has not answered stays there, too.
+      expect(await two.claim(key, 8, 6, 60_000, { returnTo: 5 })).toMatchObject({ state: 'claimed', returnTo: 8 });
+      await one.claim(key, 8, 6, 60_000, { step: 'accept' });
+      const kept = await two.claim(key, 9, 8, 60_000, { step: 'return' });
+      expect(kept).toMatchObject({ state: 'claimed', copy: { owner: 6, epoch: 10 } });
       const stays = await two.claim(newKey(), 0, 5, 60_000, { step: 'accept' });
       expect(stays).toMatchObject({ state: 'lost', epoch: 0, owner: 0 });
       // The store knows what the first one says.

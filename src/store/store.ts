@@ -125,8 +125,8 @@ export interface ClaimDetails {
   readonly returnTo?: number;
   /**
    * What became of an earlier claim. accept: `owner` has taken a request, and is where the session is at home; the epoch stays. return: its owner
-   * took none, and the session goes back, to where it was before several balancers claimed it one after the other if the store knows
-   * that, and else to `owner`. Left out, or '': this is another claim.
+   * took none, and the session goes back, to where the store says that it was before, under the next epoch; to its owner, if that has taken
+   * a request of another balancer meanwhile; and to `owner` if nothing is kept of it. Left out, or '': this is another claim.
    */
   readonly step?: 'accept' | 'return' | '';
 }
