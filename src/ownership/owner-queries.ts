@@ -163,7 +163,7 @@ export class OwnerQueries {
     void this.share(name, () => this.claim(ref, former, epoch, version, { step: 'return' }));
   }
 
-  /** `server`, the provisional owner, has taken a request: other balancers that fail to replace it leave the session there. */
+  /** `server`, the owner, has taken a request, whichever balancer has claimed the session for it: none of them gives the session back. */
   accept(session: SessionView, server: Server): void {
     const { access } = this.deps;
     const { key } = this.refOf(session);

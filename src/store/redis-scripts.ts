@@ -148,10 +148,8 @@ export function scriptsFor(history: number) {
     if node ~= '' then
       local isAway = k[12] and k[12] ~= '0'
       home = isAway and k[12] or k[3]
-      if step == 'return' then
-        -- Without a home elsewhere its owner has taken a request of another balancer.
-        owner = home
-      end
+      -- Without a home elsewhere its owner has taken a request of another balancer.
+      if step == 'return' then owner = home end
       redis.call('HSET', KEYS[1], 'n', node, 't', clock(), 'f', home == owner and '0' or home)
       redis.call('HDEL', KEYS[1], 'h')
     end

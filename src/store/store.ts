@@ -124,7 +124,8 @@ export interface ClaimDetails {
   /** Id of the server to which the session goes back if its new owner takes no request. Left out, or 0: not known. */
   readonly returnTo?: number;
   /**
-   * What became of an earlier claim. accept: `owner` has taken a request, and is where the session is at home; the epoch stays. return: its owner
+   * What became of an earlier claim. accept: `owner` has taken a request, and is where the session is at home; nothing is claimed, and the
+   * result is `lost`, with the present owner. return: its owner
    * took none, and the session goes back, to where the store says that it was before, under the next epoch; to its owner, if that has taken
    * a request of another balancer meanwhile; and to `owner` if nothing is kept of it. Left out, or '': this is another claim.
    */
